@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# netpasd and netpas. Everything but the two main files is one set of objects that tests link too.
+
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd
+# Lazy: the packages are installed by `deps` in the same make run.
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
+
+# The embeddable WireGuard library, compiled from where Debian's package installs it.
+WG_LIB    := /usr/share/doc/wireguard-tools/examples/embeddable-wg-library
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -isystem $(dir $(WG_LIB)) $(CPPFLAGS)
+CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
+LDFLAGS_ALL  = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANFLAGS)
+
+MAINS     := appliance/netpasd.c appliance/netpas.c
+LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c)
+LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
+
+.PHONY: programs install
+programs: $(BUILD)/netpasd $(BUILD)/netpas
+
+$(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/libnetpas.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c | deps
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/wireguard_lib.o: | deps
+	$(call say,CC,wireguard.c of wireguard-tools)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu17 $(CFLAGS) $(HARDEN) $(SANFLAGS) -w -c -o $@ $(WG_LIB)/wireguard.c
+
+install: programs man ## install under $(DESTDIR)$(PREFIX)
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)install -D -m 755 $(BUILD)/netpasd $(DESTDIR)$(PREFIX)/sbin/netpasd
+	$(Q)install -D -m 755 $(BUILD)/netpas $(DESTDIR)$(PREFIX)/sbin/netpas
+	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
+	$(Q)install -d -m 755 $(DESTDIR)/etc/netpas
+	$(Q)for page in docs/man/*.[58]; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+-include $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/obj/%.d)

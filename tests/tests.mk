@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every suite writes TAP into build/check/SUITE.tap; tests/tally adds them up.
+
+CHECK      := $(BUILD)/check
+SUITES     := lint unit config san fuzz netns vm
+UNIT_SRCS  := $(wildcard tests/unit/test_*.c)
+UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
+
+.PHONY: check check-unit check-config check-san unit-bins lint check-lint
+
+check: deps programs ## all tests, as CI runs them
+	$(Q)rm -rf $(CHECK) && mkdir -p $(CHECK)
+	$(Q)for suite in $(SUITES); do \
+		$(MAKE) --no-print-directory check-$$suite || echo "check-$$suite: FAILED"; done
+	$(Q)tests/tally $(addprefix $(CHECK)/,$(addsuffix .tap,$(SUITES)))
+
+unit-bins: $(UNIT_BINS)
+$(UNIT_BINS): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libnetpas.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< \
+		$(BUILD)/libnetpas.a $(PKG_LIBS) -lcmocka
+-include $(UNIT_BINS:=.d)
+
+check-unit: deps unit-bins ## cmocka unit tests (no root needed)
+	$(Q)tests/unit/run $(BUILD) $(CHECK)/unit.tap
+
+check-config: deps programs ## good and bad configurations, each with its exact messages
+	$(Q)tests/config/run $(BUILD) $(CHECK)/config.tap
+
+check-san: deps ## unit and configuration tests again under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory SAN=1 programs unit-bins
+	$(Q)tests/san $(BUILD)/san $(CHECK)/san.tap
+
+# clang-format and cppcheck over the C, `bash -n` over the scripts, mandoc over the pages.
+lint: deps ## formatting, static analysis, scripts, man pages
+	$(Q)tests/lint
+check-lint: deps
+	$(Q)tests/lint $(CHECK)/lint.tap
+
+-include tests/fuzz/fuzz.mk
+include tests/netns/netns.mk
+include tests/vm/vm.mk
+include tests/bench/bench.mk
