@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands of netpas that talk to the daemon, or do what it does without it. */
+#ifndef NETPAS_CLIENT_H
+#define NETPAS_CLIENT_H
+
+struct client_paths {
+	const char *config_dir, *run_dir, *state_dir;
+};
+
+/*
+ * argv[0] is the command's name, argv[1..argc-1] its own options and arguments; -c, -r and -s
+ * have been taken out. Return the exit code: 0 good, 1 error, 2 wrong usage. Messages go to stderr.
+ */
+int client_status(const struct client_paths *paths, int argc, char **argv);
+int client_plan(const struct client_paths *paths, int argc, char **argv);
+int client_reload(const struct client_paths *paths, int argc, char **argv);
+int client_down(const struct client_paths *paths, int argc, char **argv);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The validated configuration of one node: mesh.yaml (the same on every node) and node.yaml.
+ *
+ * bytes -> yaml tree with locations -> struct config -> struct state (wanted.h).
+ * What is in a struct config has passed every check: ids are unique, prefixes of different sites
+ * do not overlap, addresses lie where they must. Nothing downstream checks again.
+ */
+#ifndef NETPAS_CONFIG_H
+#define NETPAS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "diag.h"
+#include "ip.h"
+#include "key.h"
+
+#define CONFIG_IFNAME_LEN 16 /* IFNAMSIZ */
+#define CONFIG_NAME_MAX 32   /* names: [a-z0-9][a-z0-9-]*, at most 31 characters */
+#define CONFIG_ID_MAX 4095
+#define CONFIG_FILE_MAX (32u << 20) /* bytes; larger files are refused */
+#define CONFIG_DEPTH_MAX 16	    /* nesting; deeper is refused */
+#define CONFIG_VIPS_MAX 16	    /* VIPs of one site; one VRRP packet carries 20 */
+#define CONFIG_PORT_BASE 16384	    /* default */
+#define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
+#define CONFIG_KEEPALIVE_S 25	    /* default */
+#define CONFIG_ADVERT_MS 100	    /* default VRRP advertisement interval */
+#define CONFIG_VRID 51		    /* default */
+
+enum config_engine {
+	CONFIG_ENGINE_AUTO, /* the kernel where it has WireGuard, else user space */
+	CONFIG_ENGINE_KERNEL,
+	CONFIG_ENGINE_USER,
+	CONFIG_ENGINE_MAX,
+};
+extern const char *const config_engine_names[CONFIG_ENGINE_MAX]; /* "auto", ... */
+
+/* One WAN address. private_addr equals public_addr where the file gives no private one. */
+struct config_wan {
+	struct ip_addr public_addr;  /* what other nodes send to */
+	struct ip_addr private_addr; /* what this node's own interface holds */
+};
+
+struct config_gateway {
+	char name[CONFIG_NAME_MAX];
+	uint16_t id; /* 1..CONFIG_ID_MAX, unique over gateways and relays */
+	struct key public_key;
+	struct ip_addr lan4, lan6; /* either may be IP_NONE, not both */
+	struct config_wan *wans;   /* at least one */
+	size_t n_wans;
+};
+
+struct config_subnet {
+	struct ip_prefix prefix;
+	struct ip_addr via; /* next hop on the LAN; IP_NONE: the site's router, or on link */
+};
+
+struct config_site {
+	char name[CONFIG_NAME_MAX];
+	struct ip_prefix lan4, lan6;	 /* the segment that both gateways are on; len 0: none */
+	struct ip_addr router4, router6; /* the customer's router on it; IP_NONE: all on link */
+	struct ip_addr *vips;		 /* each inside lan4 or lan6 */
+	size_t n_vips;
+	uint8_t vrid; /* VRRP virtual router id, 1..255 */
+	uint32_t
+		advert_ms; /* VRRP interval, 10..40950, a multiple of 10 (RFC 9568: centiseconds) */
+	struct config_subnet *subnets; /* sorted by prefix */
+	size_t n_subnets;
+	struct config_gateway *gateways; /* one or two; the first is preferred at first start */
+	size_t n_gateways;
+};
+
+struct config_relay {
+	char name[CONFIG_NAME_MAX];
+	uint16_t id;
+	struct key public_key;
+	struct config_wan *wans;
+	size_t n_wans;
+};
+
+/* What holds between two sites; without an entry: connected, the mesh's MTU, MSS clamped. */
+struct config_policy {
+	size_t site_a, site_b; /* indices into sites, site_a < site_b */
+	bool connect;
+	uint16_t mtu; /* tunnel MTU, 1280..9000 */
+	bool mss_clamp;
+};
+
+struct config_mesh {
+	char name[CONFIG_NAME_MAX];
+	uint16_t port_base;
+	enum config_engine engine;
+	uint16_t mtu;
+	uint16_t keepalive_s; /* WireGuard persistent keepalive, 1..120 s */
+	struct config_site *sites;
+	size_t n_sites;
+	struct config_relay *relays;
+	size_t n_relays;
+	struct config_policy *policies;
+	size_t n_policies;
+};
+
+enum config_proto {
+	CONFIG_PROTO_TCP,
+	CONFIG_PROTO_UDP,
+};
+
+/* One hole in the default-deny input policy of this node. */
+struct config_allow {
+	struct ip_prefix from;
+	enum config_proto proto;
+	uint16_t port;
+};
+
+struct config_node {
+	char name[CONFIG_NAME_MAX]; /* a gateway's or relay's name in mesh.yaml */
+	char *key_file;
+	char lan[CONFIG_IFNAME_LEN];
+	char (*wans)[CONFIG_IFNAME_LEN]; /* at least one, distinct */
+	size_t n_wans;
+	enum config_engine engine; /* the mesh's unless node.yaml says otherwise */
+	struct config_allow *allow;
+	size_t n_allow;
+};
+
+struct config {
+	struct config_mesh mesh;
+	struct config_node node;
+	size_t self_site, self_gateway; /* this node in mesh.sites */
+	struct key private_key;		/* belongs to the gateway's public key (checked) */
+	uint64_t digest; /* of the canonical form of mesh; equal on nodes that agree */
+};
+
+/*
+ * Load and check DIR/mesh.yaml and DIR/node.yaml. Every error found goes to diags; returns 0 and a
+ * config to config_free(), or -EINVAL if there was any error (then nothing is returned), -ENOMEM.
+ * A relative key path is relative to DIR.
+ */
+int config_load(const char *dir, struct diag_list *diags, struct config **ret_config);
+void config_free(struct config *config); /* wipes the key */
+
+/*
+ * The same from memory, for tests and fuzzing: names are what messages say. With no_key the key
+ * file is not read, else it is relative to the directory of node_name. Buffers need no terminator and may hold anything.
+ */
+int config_parse(const char *mesh_name, const char *mesh, size_t mesh_len, const char *node_name,
+		 const char *node, size_t node_len, bool no_key, struct diag_list *diags,
+		 struct config **ret_config);
+
+/* Canonical forms: they parse back to an equal config, and print the same again. */
+void config_print_mesh(const struct config *config, FILE *out);
+void config_print_node(const struct config *config, FILE *out);
+
+const struct config_site *config_self_site(const struct config *config);
+const struct config_gateway *config_self(const struct config *config);
+
+/* The policy between this node's site and another one (defaults where the file has none). */
+struct config_policy config_policy_with(const struct config *config, size_t site);
+
+/*
+ * A site's own number, stable across reloads: the lowest id of its gateways. It makes the packet
+ * mark and the routing table of the site.
+ */
+uint16_t config_site_number(const struct config_site *site);
+
+#endif

@@ -1,0 +1,1 @@
+s/name: sin-a/name: fra-b/

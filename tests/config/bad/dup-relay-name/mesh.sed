@@ -1,0 +1,1 @@
+s/name: pop1/name: sin-a/

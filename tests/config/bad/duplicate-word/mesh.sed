@@ -1,0 +1,2 @@
+1a\
+mesh: other

@@ -1,0 +1,2 @@
+1a\
+engine: kernal

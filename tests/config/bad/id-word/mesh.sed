@@ -1,0 +1,1 @@
+s/id: 3/id: three/

@@ -1,0 +1,1 @@
+s/eth1/eth 1/;s/eth0/an-interface-name/

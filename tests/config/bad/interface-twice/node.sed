@@ -1,0 +1,1 @@
+s/\[eth0\]/[eth0, eth2, eth0]/

@@ -1,0 +1,2 @@
+1a\
+keepalive: 1500ms

@@ -1,0 +1,1 @@
+s/DgJUoZ1r51ZG5UHmgt5Z2Bzti1HgPbjALrZ.dA5K+jE=/DgJUoZ1r/

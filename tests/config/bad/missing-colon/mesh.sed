@@ -1,0 +1,1 @@
+s/^mesh: acme/mesh acme/

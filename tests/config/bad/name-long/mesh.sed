@@ -1,0 +1,1 @@
+s/name: sin-a/name: a-name-of-more-than-31-characters/

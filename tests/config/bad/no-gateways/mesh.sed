@@ -1,0 +1,2 @@
+/^      - name: sin-a/,/^        wan: .198/d
+/subnets: .10.2/{n;s/gateways:/gateways: []/}

@@ -1,0 +1,1 @@
+s/fra-a/elsewhere/

@@ -1,0 +1,2 @@
+$a\
+  - between: [sin, fra]

@@ -1,0 +1,1 @@
+s/between: .fra, sin./between: [fra, sim]/

@@ -1,0 +1,2 @@
+1a\
+frobnicate: 3

@@ -1,0 +1,3 @@
+1a\
+relays: none
+/^relays:/,/wan: .192/d

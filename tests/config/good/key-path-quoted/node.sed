@@ -1,0 +1,2 @@
+1a\
+key: "./p\\u0072ivate.key"
