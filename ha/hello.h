@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Hello: what two gateways tell each other inside their tunnel, every hello interval, in a UDP
+ * datagram between their link-local addresses fe80::<id> (port: the mesh's port_base, which no
+ * tunnel uses as ids begin with 1). WireGuard authenticates and encrypts it, so it carries no
+ * signature of its own. Pure: encode and decode only.
+ */
+#ifndef NETPAS_HELLO_H
+#define NETPAS_HELLO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HELLO_LEN 56
+#define HELLO_VERSION 1
+
+enum hello_role {
+	HELLO_ROLE_STANDBY,
+	HELLO_ROLE_ACTIVE,
+	HELLO_ROLE_MAX,
+};
+
+struct hello {
+	uint16_t from, to; /* node ids */
+	enum hello_role role;
+	uint64_t generation;	  /* of the sender's claim; only grows */
+	uint64_t seen_generation; /* highest claim the sender has seen from the receiver's site */
+	uint64_t digest;	  /* of the sender's mesh configuration */
+	uint32_t sequence;
+	uint32_t echo_sequence; /* last sequence received from the other end */
+	uint32_t echo_delay_us; /* between receiving that and sending this, for the round trip */
+};
+
+void hello_encode(const struct hello *hello, uint8_t buf[static HELLO_LEN]);
+
+/* 0; -EBADMSG: not a hello; -EPROTO: another version. Longer datagrams are accepted (extensions). */
+int hello_decode(const uint8_t *buf, size_t len, struct hello *ret_hello);
+
+#endif
