@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table "inet netpas" as data. Its chains and rules depend only on struct ruleset_params;
+ * everything that grows or changes with the configuration is an element of a named set, so that
+ * a reload touches elements and leaves rules alone. Pure: no socket headers.
+ *
+ * Sets (all in table inet netpas):
+ *	sites4, sites6	interval map: subnet -> mark of the site it belongs to (own site included)
+ *	nodes4, nodes6	set: addresses that mesh traffic may come from (public, of other nodes)
+ *	tunnels		concatenated set: tunnel interface name . mark of the peer's site
+ *	clamped		set: marks of the remote sites towards which the TCP MSS is clamped
+ *	allow4, allow6	concatenated interval set: source . protocol . port (management)
+ */
+#ifndef NETPAS_RULESET_H
+#define NETPAS_RULESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ip.h"
+
+#define RULESET_IFNAME_LEN 16 /* IFNAMSIZ */
+#define RULESET_TABLE	   "netpas"
+
+enum ruleset_set {
+	RULESET_SITES4,
+	RULESET_SITES6,
+	RULESET_NODES4,
+	RULESET_NODES6,
+	RULESET_TUNNELS,
+	RULESET_CLAMPED,
+	RULESET_ALLOW4,
+	RULESET_ALLOW6,
+	RULESET_SET_MAX,
+};
+extern const char *const ruleset_set_names[RULESET_SET_MAX];
+
+/* What the rules themselves depend on. Compared as a whole: a difference replaces the table. */
+struct ruleset_params {
+	char lan[RULESET_IFNAME_LEN];
+	uint32_t mark_mask;		   /* our bits of the packet mark */
+	uint32_t own_mark;		   /* of this node's site */
+	uint16_t port_first, port_last;	   /* UDP ports of the mesh, P+1..P+4095 */
+	uint16_t hello_port;		   /* UDP inside tunnels, between link-local addresses */
+	struct ip_addr lan4, lan6;	   /* this node's LAN addresses: sources of ICMP errors */
+	struct ip_addr pair4, pair6;	   /* the other gateway's: VRRP comes from there only */
+};
+
+/* An element. Which fields mean something depends on the set. 48 bytes; 100,000 are usual. */
+struct ruleset_elem {
+	union {
+		struct ip_prefix prefix;	 /* sites, nodes (host prefix), allow */
+		char ifname[RULESET_IFNAME_LEN]; /* tunnels */
+	};
+	uint8_t proto; /* allow: IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port; /* allow */
+	uint32_t mark; /* sites: data of the map; tunnels: second part of the key; clamped */
+};
+
+struct ruleset_elems {
+	struct ruleset_elem *v; /* sorted by ruleset_elem_compare() after ruleset_sort() */
+	size_t n, capacity;
+};
+
+struct ruleset {
+	struct ruleset_params params;
+	bool intact; /* read back: chains, rules, sets are those that params make; wanted: true */
+	struct ruleset_elems sets[RULESET_SET_MAX];
+};
+
+struct ruleset *ruleset_new(void);
+void ruleset_free(struct ruleset *ruleset);
+
+/* Append a zeroed element to fill in; NULL if out of memory. */
+struct ruleset_elem *ruleset_add(struct ruleset *ruleset, enum ruleset_set set);
+void ruleset_sort(struct ruleset *ruleset);
+
+/* Total order on identity within one set (the key; of a map also the data: a changed mark is a
+ * removal and an addition in one transaction). */
+int ruleset_elem_compare(enum ruleset_set set, const struct ruleset_elem *a,
+			 const struct ruleset_elem *b);
+
+bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_params *b);
+
+#endif

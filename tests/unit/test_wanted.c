@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From a configuration to the state that it asks for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "wanted.h"
+
+static const char mesh[] =
+	"sites:\n"
+	"  - name: fra\n"
+	"    lan:\n"
+	"      prefixes: [172.16.1.0/24, 'fd00:16:1::/64']\n"
+	"      routers: [172.16.1.1]\n"
+	"      vips: [172.16.1.254]\n"
+	"    subnets: [10.1.0.0/16, 172.16.1.64/28, {prefix: 10.9.0.0/24, via: 172.16.1.7}]\n"
+	"    gateways:\n"
+	"      - {name: fra-a, id: 1, public_key: AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"         lan: [172.16.1.2, 'fd00:16:1::2'], wan: [{public: 203.0.113.1, private: 10.200.1.2}]}\n"
+	"      - {name: fra-b, id: 2, public_key: AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"         lan: [172.16.1.3, 'fd00:16:1::3'], wan: [203.0.113.3]}\n"
+	"  - name: sin\n"
+	"    lan: {prefixes: [172.16.2.0/24, 'fd10:0:2::/64'], vips: [172.16.2.254]}\n"
+	"    subnets: [10.2.0.0/16, 'fd10::/32']\n"
+	"    gateways:\n"
+	"      - {name: sin-a, id: 4000, public_key: AwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"         lan: [172.16.2.2, 'fd10:0:2::2'], wan: [198.51.100.1, 198.51.100.2]}\n"
+	"      - {name: sin-b, id: 30, public_key: BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"         lan: [172.16.2.3, 'fd10:0:2::3'], wan: [198.51.100.3]}\n"
+	"  - name: nyc\n"
+	"    lan: {prefixes: [172.16.3.0/24], vips: [172.16.3.254]}\n"
+	"    subnets: [10.3.0.0/16]\n"
+	"    gateways:\n"
+	"      - {name: nyc-a, id: 5, public_key: BQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"         lan: [172.16.3.2], wan: [192.0.2.5]}\n"
+	"policies:\n"
+	"  - {between: [fra, sin], mtu: 1300}\n"
+	"  - {between: [nyc, fra], connect: no}\n";
+
+static const char node[] =
+	"node: fra-a\n"
+	"interfaces: {lan: eth1, wan: [eth0]}\n"
+	"allow: [{from: 192.0.2.0/24, tcp: 22}, {from: 192.0.2.7/32, tcp: 22}]\n";
+
+struct fixture {
+	struct config *config;
+	struct state *state;
+};
+
+static int setup(void **state)
+{
+	static struct fixture fixture;
+	const size_t choices[] = { 0, 1, 0 };
+	struct diag_list *diags = diag_list_new();
+	int rc;
+
+	rc = config_parse("mesh.yaml", mesh, sizeof(mesh) - 1, "node.yaml", node, sizeof(node) - 1,
+			  true, diags, &fixture.config);
+	if (rc)
+		diag_print(diags, stderr);
+	diag_list_free(diags);
+	if (!rc)
+		rc = wanted_make(fixture.config, choices, STATE_ENGINE_USER, &fixture.state);
+	*state = &fixture;
+	return rc;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	state_free(fixture->state);
+	config_free(fixture->config);
+	return 0;
+}
+
+static const struct state_route *route_find(const struct state *state, uint32_t table,
+					    uint32_t metric, const char *dst)
+{
+	struct ip_prefix prefix;
+
+	assert_int_equal(ip_prefix_parse(dst, &prefix), 0);
+	for (size_t i = 0; i < state->n_routes; i++)
+		if (state->routes[i].table == table && state->routes[i].metric == metric &&
+		    !ip_prefix_compare(&state->routes[i].dst, &prefix))
+			return &state->routes[i];
+	return NULL;
+}
+
+static void test_tunnels(void **state)
+{
+	const struct state *s = ((struct fixture *)*state)->state;
+	const struct state_tunnel *tunnel = NULL;
+	char text[IP_ADDR_STRLEN];
+
+	/* One a gateway of every connected site; none to the own pair, none to nyc. */
+	assert_int_equal(s->n_tunnels, 2);
+	for (size_t i = 0; i < s->n_tunnels; i++)
+		if (s->tunnels[i].peer_id == 4000)
+			tunnel = &s->tunnels[i];
+	assert_non_null(tunnel);
+	assert_string_equal(tunnel->ifname, "np4000");
+	assert_int_equal(tunnel->listen_port, 16384 + 4000);
+	assert_int_equal(tunnel->endpoint_port, 16384 + 1);
+	assert_string_equal(ip_addr_format(&tunnel->endpoint, text), "198.51.100.1");
+	assert_int_equal(tunnel->mtu, 1300);
+	assert_true(tunnel->allowed_all);
+	assert_int_equal(s->n_addresses, 2);
+	assert_string_equal(ip_addr_format(&s->addresses[0].prefix.addr, text), "fe80::1");
+}
+
+static void test_remote_routes(void **state)
+{
+	const struct state *s = ((struct fixture *)*state)->state;
+	/* The site's number is the lowest id of its gateways. */
+	const uint32_t table = STATE_TABLE_BASE + 30;
+
+	assert_string_equal(route_find(s, table, STATE_METRIC_ACTIVE, "0.0.0.0/0")->ifname, "np30");
+	assert_string_equal(route_find(s, table, STATE_METRIC_STANDBY, "0.0.0.0/0")->ifname,
+			    "np4000");
+	assert_string_equal(route_find(s, table, STATE_METRIC_ACTIVE, "::/0")->ifname, "np30");
+	assert_int_equal(route_find(s, table, STATE_METRIC_LAST, "::/0")->type,
+			 STATE_ROUTE_UNREACHABLE);
+	assert_null(route_find(s, STATE_TABLE_BASE + 5, STATE_METRIC_ACTIVE, "0.0.0.0/0"));
+}
+
+static void test_own_routes(void **state)
+{
+	const struct state *s = ((struct fixture *)*state)->state;
+	const uint32_t table = STATE_TABLE_BASE + 1;
+	char text[IP_ADDR_STRLEN];
+	const struct state_route *route;
+
+	route = route_find(s, table, STATE_METRIC_ACTIVE, "10.9.0.0/24");
+	assert_non_null(route);
+	assert_string_equal(ip_addr_format(&route->via, text), "172.16.1.7");
+	route = route_find(s, table, STATE_METRIC_ACTIVE, "0.0.0.0/0");
+	assert_string_equal(ip_addr_format(&route->via, text), "172.16.1.1");
+	/* No IPv6 router: everything is on link. */
+	route = route_find(s, table, STATE_METRIC_ACTIVE, "::/0");
+	assert_int_equal(route->via.family, IP_NONE);
+	assert_string_equal(route->ifname, "eth1");
+}
+
+static void test_ruleset(void **state)
+{
+	const struct ruleset *ruleset = ((struct fixture *)*state)->state->ruleset;
+	char text[IP_PREFIX_STRLEN];
+
+	assert_int_equal(ruleset->params.own_mark, 1u << STATE_MARK_SHIFT);
+	assert_int_equal(ruleset->params.hello_port, 16384);
+	assert_int_equal(ruleset->params.port_first, 16385);
+	assert_string_equal(ip_addr_format(&ruleset->params.pair4, text), "172.16.1.3");
+	/*
+	 * Own: 10.1.0.0/16, 10.9.0.0/24 and the LAN; 172.16.1.64/28 is inside that. Of sin:
+	 * 10.2.0.0/16, which covers nothing, and the LAN. nyc is not connected.
+	 */
+	assert_int_equal(ruleset->sets[RULESET_SITES4].n, 5);
+	/* sin's /32 covers its IPv6 LAN; fra's LAN. */
+	assert_int_equal(ruleset->sets[RULESET_SITES6].n, 2);
+	assert_int_equal(ruleset->sets[RULESET_SITES6].v[1].mark, 30u << STATE_MARK_SHIFT);
+	/* All WAN addresses of sin's gateways, not those of nyc, not the own pair's. */
+	assert_int_equal(ruleset->sets[RULESET_NODES4].n, 3);
+	assert_int_equal(ruleset->sets[RULESET_TUNNELS].n, 2);
+	assert_int_equal(ruleset->sets[RULESET_ALLOW4].n, 1);
+	assert_int_equal(ruleset->sets[RULESET_ALLOW4].v[0].port, 22);
+}
+
+static void test_rules(void **state)
+{
+	const struct state *s = ((struct fixture *)*state)->state;
+	size_t marks = 0, from = 0, last = 0;
+
+	for (size_t i = 0; i < s->n_rules; i++) {
+		marks += s->rules[i].pref == STATE_RULE_PREF;
+		from += s->rules[i].pref == STATE_RULE_PREF_FROM;
+		last += s->rules[i].pref == STATE_RULE_PREF_LAST;
+	}
+	assert_int_equal(marks, 4); /* fra and sin, in each family */
+	assert_int_equal(from, 2);
+	assert_int_equal(last, 2);
+}
+
+static void test_ifname(void **state)
+{
+	static const char *const foreign[] = {
+		"np0",	"np4096", "np01", "np1a",    "np",
+		"np-1", "eth0",	  "np 1", "npprobe", "np99999999999"
+	};
+
+	(void)state;
+	assert_int_equal(wanted_ifname_id("np1"), 1);
+	assert_int_equal(wanted_ifname_id("np4095"), 4095);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		assert_int_equal(wanted_ifname_id(foreign[i]), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_tunnels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remote_routes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_routes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ruleset, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
+		cmocka_unit_test(test_ifname),
+	};
+
+	return cmocka_run_group_tests_name("wanted", tests, NULL, NULL);
+}
