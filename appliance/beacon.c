@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "beacon.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hello.h"
+#include "log.h"
+#include "wanted.h"
+
+#define RECEIVE_BATCH 64 /* datagrams taken in one turn of the loop */
+
+/* A peer and what only this file needs to know of it. */
+struct peer {
+	unsigned int ifindex; /* 0: no interface now */
+	uint32_t sequence;    /* of our last hello */
+	uint64_t sent_us[16]; /* when the last hellos left, by sequence modulo 16 */
+	uint32_t heard_sequence;
+	uint64_t dead_after_us;
+};
+
+struct beacon {
+	struct sd_event *event;
+	struct sd_event_source *io, *timer;
+	struct beacon_handlers handlers;
+	const struct config *config;
+	uint64_t interval_us;
+	int fd;
+	struct beacon_peer *peers; /* what others may see; same order as private */
+	struct peer *private;
+	size_t n_peers;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+int beacon_new(struct sd_event *event, const struct beacon_handlers *handlers,
+	       struct beacon **ret_beacon)
+{
+	struct beacon *beacon = calloc(1, sizeof(*beacon));
+
+	if (!beacon)
+		return -ENOMEM;
+	beacon->event = event;
+	beacon->handlers = *handlers;
+	beacon->fd = -1;
+	*ret_beacon = beacon;
+	return 0;
+}
+
+static void beacon_close(struct beacon *beacon)
+{
+	beacon->io = sd_event_source_disable_unref(beacon->io);
+	if (beacon->fd >= 0)
+		close(beacon->fd);
+	beacon->fd = -1;
+}
+
+void beacon_free(struct beacon *beacon)
+{
+	if (!beacon)
+		return;
+	beacon_close(beacon);
+	sd_event_source_disable_unref(beacon->timer);
+	free(beacon->peers);
+	free(beacon->private);
+	free(beacon);
+}
+
+static struct in6_addr peer_address(uint16_t id)
+{
+	struct in6_addr addr = { .s6_addr = { 0xfe, 0x80 } };
+
+	addr.s6_addr[14] = (uint8_t)(id >> 8);
+	addr.s6_addr[15] = (uint8_t)id;
+	return addr;
+}
+
+static uint64_t seen_generation(const struct beacon *beacon, size_t site)
+{
+	uint64_t highest = 0;
+
+	for (size_t i = 0; i < beacon->n_peers; i++)
+		if (beacon->peers[i].site == site && beacon->peers[i].generation > highest)
+			highest = beacon->peers[i].generation;
+	return highest;
+}
+
+static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self *self)
+{
+	struct beacon_peer *peer = &beacon->peers[i];
+	struct peer *private = &beacon->private[i];
+	uint8_t buf[HELLO_LEN];
+	struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(beacon->config->mesh.port_base),
+		.sin6_addr = peer_address(peer->id),
+		.sin6_scope_id = private->ifindex,
+	};
+	const uint64_t now = now_us();
+	struct hello hello = {
+		.from = config_self(beacon->config)->id,
+		.to = peer->id,
+		.role = self->active ? HELLO_ROLE_ACTIVE : HELLO_ROLE_STANDBY,
+		.generation = self->generation,
+		.seen_generation = seen_generation(beacon, peer->site),
+		.digest = beacon->config->digest,
+		.sequence = ++private->sequence,
+		.echo_sequence = private->heard_sequence,
+		.echo_delay_us = peer->received_us ? (uint32_t)(now - peer->received_us) : 0,
+	};
+
+	if (!private->ifindex)
+		return;
+	private->sent_us[hello.sequence % 16] = now;
+	hello_encode(&hello, buf);
+	/* Silence is what the other end acts on; an interface that is gone is being repaired. */
+	(void)sendto(beacon->fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&to,
+		     sizeof(to));
+}
+
+void beacon_announce(struct beacon *beacon)
+{
+	struct beacon_self self = { 0 };
+
+	if (beacon->fd < 0)
+		return;
+	beacon->handlers.self(&self, beacon->handlers.data);
+	for (size_t i = 0; i < beacon->n_peers; i++)
+		send_hello(beacon, i, &self);
+}
+
+static void peer_lost(struct beacon *beacon, size_t i)
+{
+	struct beacon_peer *peer = &beacon->peers[i];
+
+	peer->alive = false;
+	log_warning("peer %s: alive -> dead (no hello for %u intervals)",
+		    beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name,
+		    BEACON_DEAD_INTERVALS);
+	beacon->handlers.site_changed(peer->site, beacon->handlers.data);
+}
+
+static int beacon_tick(struct sd_event_source *source, uint64_t usec, void *data)
+{
+	struct beacon *beacon = data;
+	uint64_t now;
+
+	(void)usec;
+	beacon_announce(beacon);
+	now = now_us();
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		const struct beacon_peer *peer = &beacon->peers[i];
+
+		if (peer->alive && now - peer->received_us > beacon->private[i].dead_after_us)
+			peer_lost(beacon, i);
+	}
+	sd_event_source_set_time_relative(source, beacon->interval_us);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hello)
+{
+	struct beacon_peer *peer = &beacon->peers[i];
+	struct peer *private = &beacon->private[i];
+	const char *name = beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name;
+	const bool active = hello->role == HELLO_ROLE_ACTIVE;
+	const bool changed =
+		!peer->alive || peer->active != active || peer->generation != hello->generation;
+	const uint64_t now = now_us();
+	/* Ours, that it answers: known only while its sending time is still kept. */
+	const uint32_t age = private->sequence - hello->echo_sequence;
+
+	if (hello->echo_sequence && age < 16) {
+		const uint64_t away = now - private->sent_us[hello->echo_sequence % 16];
+
+		if (away >= hello->echo_delay_us)
+			peer->rtt_us = (uint32_t)(away - hello->echo_delay_us) ?: 1;
+	}
+	if (!peer->alive)
+		log_info("peer %s: dead -> alive (hello)", name);
+	if (peer->active != active)
+		log_info("peer %s: %s -> %s (generation %llu)", name,
+			 peer->active ? "active" : "standby", active ? "active" : "standby",
+			 (unsigned long long)hello->generation);
+	if (peer->digest != hello->digest && hello->digest != beacon->config->digest)
+		log_warning("peer %s: its mesh.yaml differs from this node's", name);
+	peer->alive = true;
+	peer->active = active;
+	peer->generation = hello->generation;
+	peer->digest = hello->digest;
+	peer->received_us = now;
+	peer->received++;
+	private->heard_sequence = hello->sequence;
+	beacon->handlers.seen(hello->seen_generation, beacon->handlers.data);
+	if (changed)
+		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
+}
+
+/* The datagram's interface and addresses must be those of one peer; else it is nobody's. */
+static void take_hello(struct beacon *beacon, const uint8_t *buf, size_t len, struct msghdr *msg)
+{
+	const struct sockaddr_in6 *from = msg->msg_name;
+	const struct cmsghdr *cmsg;
+	unsigned int ifindex = 0;
+	struct hello hello;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg;
+	     cmsg = CMSG_NXTHDR(msg, (struct cmsghdr *)(uintptr_t)cmsg)) {
+		struct in6_pktinfo info;
+
+		if (cmsg->cmsg_level != IPPROTO_IPV6 || cmsg->cmsg_type != IPV6_PKTINFO)
+			continue;
+		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+		ifindex = info.ipi6_ifindex;
+	}
+	if (!ifindex || hello_decode(buf, len, &hello))
+		return;
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		const struct in6_addr expected = peer_address(beacon->peers[i].id);
+
+		if (beacon->private[i].ifindex != ifindex)
+			continue;
+		if (hello.from != beacon->peers[i].id ||
+		    hello.to != config_self(beacon->config)->id ||
+		    memcmp(&from->sin6_addr, &expected, sizeof(expected)))
+			return;
+		peer_heard(beacon, i, &hello);
+		return;
+	}
+}
+
+static int beacon_readable(struct sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct beacon *beacon = data;
+
+	(void)source;
+	(void)revents;
+	for (int i = 0; i < RECEIVE_BATCH; i++) {
+		uint8_t buf[512];
+		union {
+			char space[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+			struct cmsghdr align;
+		} control;
+		struct sockaddr_in6 from;
+		struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+		struct msghdr msg = {
+			.msg_name = &from,
+			.msg_namelen = sizeof(from),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control),
+		};
+		ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT);
+
+		if (len < 0)
+			break;
+		take_hello(beacon, buf, (size_t)len, &msg);
+	}
+	return 0;
+}
+
+static int beacon_open(struct beacon *beacon, uint16_t port)
+{
+	const struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	const int on = 1, hops = 1;
+	int fd, rc;
+
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)) ||
+	    bind(fd, (const struct sockaddr *)&any, sizeof(any))) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	rc = sd_event_add_io(beacon->event, &beacon->io, fd, EPOLLIN, beacon_readable, beacon);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	beacon->fd = fd;
+	return 0;
+}
+
+void beacon_refresh(struct beacon *beacon)
+{
+	char ifname[CONFIG_IFNAME_LEN];
+
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		wanted_ifname(beacon->peers[i].id, ifname);
+		beacon->private[i].ifindex = if_nametoindex(ifname);
+	}
+}
+
+/* Append the gateways of one site, with what is known of them already. */
+static void add_peers(const struct beacon *beacon, const struct config *config, size_t site,
+		      struct beacon_peer *peers, struct peer *private, size_t *n)
+{
+	const struct config_site *remote = &config->mesh.sites[site];
+
+	for (size_t g = 0; g < remote->n_gateways; g++, (*n)++) {
+		for (size_t i = 0; i < beacon->n_peers; i++) {
+			if (beacon->peers[i].id != remote->gateways[g].id)
+				continue;
+			peers[*n] = beacon->peers[i];
+			private[*n] = beacon->private[i];
+		}
+		peers[*n].id = remote->gateways[g].id;
+		peers[*n].site = site;
+		peers[*n].gateway = g;
+		private[*n].dead_after_us =
+			(uint64_t)remote->advert_ms * 1000u * BEACON_DEAD_INTERVALS;
+	}
+}
+
+int beacon_configure(struct beacon *beacon, const struct config *config)
+{
+	struct beacon_peer *peers;
+	struct peer *private;
+	size_t most = 0, n = 0;
+	int rc;
+
+	for (size_t i = 0; i < config->mesh.n_sites; i++)
+		most += config->mesh.sites[i].n_gateways;
+	peers = calloc(most, sizeof(*peers));
+	private = calloc(most, sizeof(*private));
+	if (!peers || !private) {
+		rc = -ENOMEM;
+		goto err;
+	}
+	if (beacon->fd >= 0 && beacon->config->mesh.port_base != config->mesh.port_base)
+		beacon_close(beacon);
+	if (beacon->fd < 0) {
+		rc = beacon_open(beacon, config->mesh.port_base);
+		if (rc)
+			goto err;
+	}
+	beacon->interval_us = (uint64_t)config_self_site(config)->advert_ms * 1000u;
+	if (!beacon->timer) {
+		rc = sd_event_add_time_relative(beacon->event, &beacon->timer, CLOCK_MONOTONIC,
+						beacon->interval_us, 1000, beacon_tick, beacon);
+		if (rc < 0)
+			goto err;
+	}
+	for (size_t i = 0; i < config->mesh.n_sites; i++)
+		if (i != config->self_site && config_policy_with(config, i).connect)
+			add_peers(beacon, config, i, peers, private, &n);
+	free(beacon->peers);
+	free(beacon->private);
+	beacon->peers = peers;
+	beacon->private = private;
+	beacon->n_peers = n;
+	beacon->config = config;
+	beacon_refresh(beacon);
+	return 0;
+
+err:
+	free(peers);
+	free(private);
+	return rc;
+}
+
+const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_n)
+{
+	*ret_n = beacon->n_peers;
+	return beacon->peers;
+}

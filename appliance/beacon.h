@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Hellos to and from every peer, through every tunnel (ha/hello.h): liveness, role, generation
+ * and configuration digest of the remote gateways, and the round trip. One UDP socket, bound to
+ * the hello port; the interface that a datagram came in by says who sent it, since WireGuard let
+ * only that peer's packets through it.
+ */
+#ifndef NETPAS_BEACON_H
+#define NETPAS_BEACON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct sd_event;
+struct beacon;
+
+#define BEACON_DEAD_INTERVALS 3 /* a peer is dead after this many of its intervals in silence */
+
+struct beacon_peer {
+	uint16_t id;
+	size_t site, gateway; /* in config->mesh.sites */
+	bool alive;
+	bool active; /* its role in its last hello */
+	uint64_t generation;
+	uint64_t digest;
+	uint32_t rtt_us;      /* of the last answered hello; 0: none yet */
+	uint64_t received_us; /* CLOCK_MONOTONIC of its last hello; 0: none yet */
+	uint64_t received;    /* hellos */
+};
+
+/* What this node says of itself; asked before every hello. */
+struct beacon_self {
+	bool active;
+	uint64_t generation;
+};
+
+struct beacon_handlers {
+	void (*self)(struct beacon_self *ret_self, void *data);
+	/* Liveness, role or generation of a gateway of this remote site changed. */
+	void (*site_changed)(size_t site, void *data);
+	/* A peer says that it has seen this generation claimed by this node's own site. */
+	void (*seen)(uint64_t generation, void *data);
+	void *data;
+};
+
+int beacon_new(struct sd_event *event, const struct beacon_handlers *handlers,
+	       struct beacon **ret_beacon);
+void beacon_free(struct beacon *beacon);
+
+/* Talk to the peers of this configuration (borrowed). What is known of peers that stay is kept. */
+int beacon_configure(struct beacon *beacon, const struct config *config);
+
+/* Interfaces came or went: look their indices up again. */
+void beacon_refresh(struct beacon *beacon);
+
+/* Say hello to everybody at once, out of turn: a role change should not wait for the timer. */
+void beacon_announce(struct beacon *beacon);
+
+const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_n);
+
+#endif

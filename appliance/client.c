@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands that talk to the daemon. */
+#include "client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "daemon.h"
+#include "status.h"
+
+/* Reloads of large configurations and slow engines take their time. */
+#define TIMEOUT_MS 120000
+
+static bool daemon_absent(int rc)
+{
+	return rc == -ENOENT || rc == -ECONNREFUSED;
+}
+
+/* Send a command; says what is wrong if there is no good answer. */
+static int request(const struct client_paths *paths, const char *command, json_t **ret_answer)
+{
+	json_t *answer = NULL;
+	int rc = control_request(paths->run_dir, command, TIMEOUT_MS, &answer);
+
+	if (daemon_absent(rc)) {
+		fprintf(stderr,
+			"netpas: netpasd is not running (nothing listens on %s/" CONTROL_SOCKET ");"
+			" start it, or give its run directory with -r\n",
+			paths->run_dir);
+		return 1;
+	}
+	if (rc) {
+		fprintf(stderr, "netpas: asking netpasd: %s\n", strerror(-rc));
+		return 1;
+	}
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		const char *error = json_string_value(json_object_get(answer, "error"));
+
+		fprintf(stderr, "netpas: %s: %s", command, error ? error : "failed");
+		if (!error || !*error || error[strlen(error) - 1] != '\n')
+			fputc('\n', stderr);
+		json_decref(answer);
+		return 1;
+	}
+	*ret_answer = answer;
+	return 0;
+}
+
+/* A command without arguments whose answer is a text. */
+static int text_command(const struct client_paths *paths, const char *command, int argc,
+			char **argv)
+{
+	json_t *answer;
+	const char *text;
+
+	if (argc > 1) {
+		fprintf(stderr, "netpas: %s takes no argument, got '%s'\n", command, argv[1]);
+		return 2;
+	}
+	if (request(paths, command, &answer))
+		return 1;
+	text = json_string_value(json_object_get(answer, "text"));
+	fputs(text ? text : "", stdout);
+	json_decref(answer);
+	return 0;
+}
+
+int client_status(const struct client_paths *paths, int argc, char **argv)
+{
+	const bool json = argc == 2 && !strcmp(argv[1], "--json");
+	json_t *answer, *status;
+
+	if (argc > 1 && !json) {
+		fprintf(stderr, "netpas: status knows only --json, got '%s'\n", argv[1]);
+		return 2;
+	}
+	if (request(paths, "status", &answer))
+		return 1;
+	status = json_object_get(answer, "status");
+	if (json) {
+		json_dumpf(status, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		status_print(status, isatty(STDOUT_FILENO), stdout);
+	}
+	json_decref(answer);
+	return 0;
+}
+
+int client_plan(const struct client_paths *paths, int argc, char **argv)
+{
+	return text_command(paths, "plan", argc, argv);
+}
+
+int client_reload(const struct client_paths *paths, int argc, char **argv)
+{
+	return text_command(paths, "reload", argc, argv);
+}
+
+int client_down(const struct client_paths *paths, int argc, char **argv)
+{
+	const struct daemon_paths daemon_paths = { paths->config_dir, paths->run_dir,
+						   paths->state_dir };
+	char error[KERNEL_ERROR_LEN] = "";
+	json_t *answer = NULL;
+	int rc;
+
+	/* Asked first: with a daemon there, it takes itself down; else it is done from here. */
+	rc = control_request(paths->run_dir, "ping", TIMEOUT_MS, &answer);
+	json_decref(answer);
+	if (!daemon_absent(rc))
+		return text_command(paths, "down", argc, argv);
+	if (argc > 1) {
+		fprintf(stderr, "netpas: down takes no argument, got '%s'\n", argv[1]);
+		return 2;
+	}
+	rc = daemon_down_offline(&daemon_paths, error);
+	if (rc) {
+		fprintf(stderr, "netpas: down: %s\n", *error ? error : strerror(-rc));
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One thread, one event loop. Everything that changes the kernel goes through one of
+ *	converge	start, reload, repair: read, compare, apply, roll back on failure
+ *	follow		a remote site's active gateway changed: its routes are replaced, nothing else
+ * and d->applied always says what the kernel was last brought to.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+#include "route.h"
+#include "rundir.h"
+#include "status.h"
+#include "teardown.h"
+#include "wanted.h"
+#include "watch.h"
+
+#define REPAIR_DELAY_US 20000u	      /* lets a burst of events become one repair */
+#define REPAIR_INTERVAL_US 1000000u   /* between two repairs at the least */
+#define REPAIR_MAX_DELAY_US 30000000u /* after many failures */
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* A message to hand to somebody else; NULL if out of memory. */
+static char *text_new(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static char *text_new(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	return text;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* ---- configuration ---- */
+
+/* *ret_text (may stay NULL): the diagnostics as text. */
+static int load_config(const char *dir, struct config **ret_config, char **ret_text)
+{
+	struct diag_list *diags = diag_list_new();
+	size_t size = 0;
+	FILE *out;
+	int rc;
+
+	if (!diags)
+		return -ENOMEM;
+	rc = config_load(dir, diags, ret_config);
+	if (rc) {
+		out = open_memstream(ret_text, &size);
+		if (out) {
+			diag_print(diags, out);
+			fclose(out);
+		}
+	}
+	diag_list_free(diags);
+	return rc;
+}
+
+static int choose_engine(struct kernel *kernel, const struct config *config,
+			 enum state_engine *ret_engine, const char **ret_error)
+{
+	switch (config->node.engine) {
+	case CONFIG_ENGINE_USER:
+		*ret_engine = STATE_ENGINE_USER;
+		return 0;
+	case CONFIG_ENGINE_KERNEL:
+		*ret_engine = STATE_ENGINE_KERNEL;
+		if (kernel_has_wireguard(kernel))
+			return 0;
+		*ret_error =
+			"engine is 'kernel', but this kernel has no WireGuard; use 'auto' or 'user'";
+		return -EOPNOTSUPP;
+	case CONFIG_ENGINE_AUTO:
+		*ret_engine =
+			kernel_has_wireguard(kernel) ? STATE_ENGINE_KERNEL : STATE_ENGINE_USER;
+		return 0;
+	case CONFIG_ENGINE_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* Gateway choices of a new configuration: those of the old one where the gateway still exists. */
+static struct daemon_choice *carry_choices(const struct daemon *d, const struct config *config)
+{
+	struct daemon_choice *choices = calloc(config->mesh.n_sites, sizeof(*choices));
+
+	for (size_t i = 0; choices && i < config->mesh.n_sites; i++) {
+		const struct config_site *site = &config->mesh.sites[i];
+
+		choices[i].reason = FOLLOW_FIRST;
+		for (size_t o = 0; d->config && o < d->config->mesh.n_sites; o++) {
+			const struct config_site *old = &d->config->mesh.sites[o];
+			const uint16_t id = old->gateways[d->choices[o].gateway].id;
+
+			for (size_t g = 0; g < site->n_gateways; g++)
+				if (site->gateways[g].id == id)
+					choices[i] = (struct daemon_choice){
+						.gateway = g,
+						.reason = d->choices[o].reason,
+					};
+		}
+	}
+	return choices;
+}
+
+/* Gateway choices that an earlier daemon left in the routing tables. */
+static void adopt_choices(struct kernel *kernel, const struct config *config,
+			  struct daemon_choice *choices)
+{
+	struct state *state = state_new();
+
+	if (!state || route_read(kernel->route, state)) {
+		state_free(state);
+		return;
+	}
+	for (size_t i = 0; i < config->mesh.n_sites; i++) {
+		const struct config_site *site = &config->mesh.sites[i];
+		const uint32_t table = STATE_TABLE_BASE + config_site_number(site);
+
+		for (size_t r = 0; r < state->n_routes; r++) {
+			const struct state_route *route = &state->routes[r];
+
+			if (route->table != table || route->metric != STATE_METRIC_ACTIVE)
+				continue;
+			for (size_t g = 0; g < site->n_gateways; g++)
+				if (site->gateways[g].id == wanted_ifname_id(route->ifname))
+					choices[i] = (struct daemon_choice){
+						.gateway = g,
+						.reason = FOLLOW_LAST,
+					};
+		}
+	}
+	state_free(state);
+}
+
+static int make_wanted(const struct config *config, const struct daemon_choice *choices,
+		       enum state_engine engine, struct state **ret_state)
+{
+	size_t *gateways = calloc(config->mesh.n_sites, sizeof(*gateways));
+	int rc;
+
+	if (!gateways)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->mesh.n_sites; i++)
+		gateways[i] = choices[i].gateway;
+	rc = wanted_make(config, gateways, engine, ret_state);
+	free(gateways);
+	return rc;
+}
+
+/* ---- following the active gateway of a remote site ---- */
+
+static void note_applied_route(struct daemon *d, const struct state_route *route)
+{
+	for (size_t i = 0; i < d->applied->n_routes; i++)
+		if (!state_route_compare(&d->applied->routes[i], route))
+			d->applied->routes[i] = *route;
+}
+
+static void route_site(struct daemon *d, size_t site)
+{
+	struct state *routes = state_new();
+	int rc = routes ? wanted_site_routes(d->config, site, d->choices[site].gateway, routes)
+			: -ENOMEM;
+
+	for (size_t i = 0; !rc && i < routes->n_routes; i++) {
+		note_applied_route(d, &routes->routes[i]);
+		if (route_replace(d->kernel.route, &routes->routes[i]))
+			daemon_repair_soon(d, "a route could not be replaced");
+	}
+	if (rc)
+		log_error("site %s: %s", d->config->mesh.sites[site].name, strerror(-rc));
+	state_free(routes);
+}
+
+static void site_changed(size_t site, void *data)
+{
+	struct daemon *d = data;
+	const struct config_site *remote = &d->config->mesh.sites[site];
+	struct follow_gateway gateways[2] = { 0 };
+	struct daemon_choice *choice = &d->choices[site];
+	const size_t before = choice->gateway;
+	const struct beacon_peer *peers;
+	size_t n;
+
+	peers = beacon_peers(d->beacon, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (peers[i].site != site)
+			continue;
+		gateways[peers[i].gateway] = (struct follow_gateway){
+			.id = peers[i].id,
+			.alive = peers[i].alive,
+			.active = peers[i].active,
+			.generation = peers[i].generation,
+		};
+	}
+	choice->gateway = follow_choose(gateways, remote->n_gateways, (int)before, &choice->reason);
+	if (choice->gateway == before)
+		return;
+	log_info("site %s: gateway %s -> %s (%s)", remote->name, remote->gateways[before].name,
+		 remote->gateways[choice->gateway].name, follow_reason_names[choice->reason]);
+	route_site(d, site);
+}
+
+/* ---- role ---- */
+
+static void tell_self(struct beacon_self *ret_self, void *data)
+{
+	const struct daemon *d = data;
+	const struct role *role = vrrp_role(d->vrrp);
+
+	ret_self->active = role->state == ROLE_ACTIVE;
+	ret_self->generation = role->generation;
+}
+
+static void role_changed(const struct role *role, enum role_state before, void *data)
+{
+	struct daemon *d = data;
+
+	(void)role;
+	(void)before;
+	if (d->beacon)
+		beacon_announce(d->beacon);
+}
+
+static void generation_seen(uint64_t generation, void *data)
+{
+	struct daemon *d = data;
+
+	vrrp_seen(d->vrrp, generation);
+}
+
+/* ---- converging and repairing ---- */
+
+/* What needs the data plane in place: hellos and VRRP. Called after every successful converge. */
+static int configure_services(struct daemon *d, const struct config *config)
+{
+	int rc = beacon_configure(d->beacon, config);
+
+	if (rc) {
+		log_error("hellos on port %u: %s", config->mesh.port_base, strerror(-rc));
+		return rc;
+	}
+	rc = vrrp_configure(d->vrrp, config);
+	if (rc)
+		log_error("keepalived: %s", strerror(-rc));
+	return rc;
+}
+
+static int repair(struct daemon *d)
+{
+	size_t steps = 0;
+	int rc;
+
+	d->repaired_us = now_us();
+	rc = kernel_converge(&d->kernel, d->applied, d->applied, &steps, d->problem);
+	if (!rc)
+		rc = configure_services(d, d->config);
+	if (rc) {
+		d->failures++;
+		log_error("repair: %s", d->problem);
+		return rc;
+	}
+	d->failures = 0;
+	d->problem[0] = '\0';
+	if (steps)
+		log_info("repair: %zu change%s made", steps, plural(steps));
+	return 0;
+}
+
+static int repair_due(struct sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)usec;
+	d->repair = sd_event_source_unref(source);
+	if (repair(d))
+		daemon_repair_soon(d, NULL);
+	return 0;
+}
+
+void daemon_repair_soon(struct daemon *d, const char *reason)
+{
+	const uint64_t since = now_us() - d->repaired_us;
+	uint64_t delay = REPAIR_DELAY_US;
+
+	if (reason)
+		log_debug("repair: due (%s)", reason);
+	if (d->repair)
+		return;
+	if (since < REPAIR_INTERVAL_US)
+		delay = REPAIR_INTERVAL_US - since;
+	if (!reason && d->failures)
+		delay = REPAIR_INTERVAL_US << (d->failures < 5 ? d->failures : 5);
+	if (delay > REPAIR_MAX_DELAY_US)
+		delay = REPAIR_MAX_DELAY_US;
+	if (sd_event_add_time_relative(d->event, &d->repair, CLOCK_MONOTONIC, delay, 1000,
+				       repair_due, d) < 0)
+		log_error("repair: out of memory, not done");
+}
+
+static void kernel_changed(const char *reason, void *data)
+{
+	daemon_repair_soon(data, reason);
+}
+
+static void engine_exited(const char *ifname, int status, void *data)
+{
+	struct daemon *d = data;
+
+	if (status != -1 && WIFSIGNALED(status))
+		log_error("engine %s: killed by signal %d; restarting it", ifname,
+			  WTERMSIG(status));
+	else
+		log_error("engine %s: ended; restarting it", ifname);
+	daemon_repair_soon(d, "an engine ended");
+}
+
+/* ---- reload ---- */
+
+struct candidate {
+	struct config *config;
+	struct daemon_choice *choices;
+	struct state *wanted;
+	enum state_engine engine;
+};
+
+static void candidate_free(struct candidate *candidate)
+{
+	config_free(candidate->config);
+	free(candidate->choices);
+	state_free(candidate->wanted);
+}
+
+static int candidate_load(struct daemon *d, struct candidate *ret_candidate, char **ret_text)
+{
+	struct candidate candidate = { 0 };
+	const char *error = NULL;
+	int rc;
+
+	rc = load_config(d->paths.config_dir, &candidate.config, ret_text);
+	if (rc)
+		return rc;
+	rc = choose_engine(&d->kernel, candidate.config, &candidate.engine, &error);
+	if (rc)
+		goto err;
+	candidate.choices = carry_choices(d, candidate.config);
+	rc = -ENOMEM;
+	if (!candidate.choices)
+		goto err;
+	if (!d->config)
+		adopt_choices(&d->kernel, candidate.config, candidate.choices);
+	rc = make_wanted(candidate.config, candidate.choices, candidate.engine, &candidate.wanted);
+	if (rc)
+		goto err;
+	*ret_candidate = candidate;
+	return 0;
+
+err:
+	*ret_text = text_new("%s\n", error ? error : strerror(-rc));
+	candidate_free(&candidate);
+	return rc;
+}
+
+static void candidate_take(struct daemon *d, struct candidate *candidate)
+{
+	config_free(d->config);
+	free(d->choices);
+	state_free(d->applied);
+	d->config = candidate->config;
+	d->choices = candidate->choices;
+	d->applied = candidate->wanted;
+	d->engine = candidate->engine;
+	d->loaded_s = time(NULL);
+	d->failures = 0;
+	d->problem[0] = '\0';
+	watch_set_lan(d->watch, d->config->node.lan);
+	malloc_trim(0); /* the trees of a large configuration are gone */
+}
+
+static int reload(struct daemon *d, char **ret_text)
+{
+	char error[KERNEL_ERROR_LEN];
+	struct candidate candidate;
+	size_t steps = 0;
+	int rc;
+
+	rc = candidate_load(d, &candidate, ret_text);
+	if (rc)
+		return rc;
+	rc = kernel_converge(&d->kernel, candidate.wanted, d->applied, &steps, error);
+	if (rc) {
+		*ret_text = text_new("%s\n", error);
+		goto err;
+	}
+	rc = configure_services(d, candidate.config);
+	if (rc) {
+		/* Hellos and VRRP of the old configuration, and its data plane. */
+		if (configure_services(d, d->config) ||
+		    kernel_converge(&d->kernel, d->applied, d->applied, NULL, error))
+			daemon_repair_soon(d, "a reload could not be undone at once");
+		*ret_text = text_new("hellos or VRRP: %s; rolled back\n", strerror(-rc));
+		goto err;
+	}
+	candidate_take(d, &candidate);
+	*ret_text = steps ? text_new("%zu change%s applied\n", steps, plural(steps))
+			  : text_new("nothing changed\n");
+	return 0;
+
+err:
+	candidate_free(&candidate);
+	return rc;
+}
+
+int daemon_reload(struct daemon *d, char **ret_text)
+{
+	char *text = NULL;
+	int rc = reload(d, &text);
+
+	if (rc)
+		log_error("reload: refused, the configuration in force stays:\n%s",
+			  text ? text : strerror(-rc));
+	else
+		log_info("reload: %.*s", text ? (int)strcspn(text, "\n") : 0, text ? text : "");
+	*ret_text = text;
+	return rc;
+}
+
+int daemon_plan(struct daemon *d, char **ret_text)
+{
+	struct candidate candidate;
+	struct state *running = NULL;
+	struct plan *plan = NULL;
+	size_t size;
+	FILE *out;
+	int rc;
+
+	rc = candidate_load(d, &candidate, ret_text);
+	if (rc)
+		return rc;
+	rc = kernel_read(&d->kernel, candidate.wanted, &running);
+	if (!rc)
+		rc = plan_make(running, candidate.wanted, &plan);
+	if (!rc) {
+		out = open_memstream(ret_text, &size);
+		if (out) {
+			plan_print(plan, out);
+			fclose(out);
+		}
+		plan_free(plan);
+	}
+	state_free(running);
+	candidate_free(&candidate);
+	return rc;
+}
+
+/* ---- control socket ---- */
+
+static json_t *answer_text(int rc, char *text)
+{
+	json_t *answer = rc ? control_error("%s", text ? text : strerror(-rc))
+			    : json_pack("{s:b, s:s}", "ok", 1, "text", text ? text : "");
+
+	free(text);
+	return answer;
+}
+
+static json_t *do_status(struct daemon *d)
+{
+	return json_pack("{s:b, s:o}", "ok", 1, "status", status_make(d));
+}
+
+static json_t *do_reload(struct daemon *d)
+{
+	char *text = NULL;
+	int rc = daemon_reload(d, &text);
+
+	return answer_text(rc, text);
+}
+
+static json_t *do_plan(struct daemon *d)
+{
+	char *text = NULL;
+	int rc = daemon_plan(d, &text);
+
+	return answer_text(rc, text);
+}
+
+static json_t *do_down(struct daemon *d)
+{
+	char error[KERNEL_ERROR_LEN] = "";
+
+	if (daemon_down(d, error))
+		return control_error("%s", error);
+	return json_pack("{s:b, s:s}", "ok", 1, "text", "everything is taken down\n");
+}
+
+static json_t *handle_command(const char *command, json_t *request, void *data)
+{
+	static const struct {
+		const char *name;
+		json_t *(*handle)(struct daemon *d);
+	} commands[] = {
+		{ "status", do_status },
+		{ "reload", do_reload },
+		{ "plan", do_plan },
+		{ "down", do_down },
+	};
+
+	(void)request;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(command, commands[i].name))
+			return commands[i].handle(data);
+	return control_error("unknown command '%s'; known are status, reload, plan, down", command);
+}
+
+/* ---- start and end ---- */
+
+int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
+{
+	int rc;
+
+	log_info("down: taking everything away");
+	watch_free(d->watch);
+	d->watch = NULL;
+	d->repair = sd_event_source_disable_unref(d->repair);
+	beacon_free(d->beacon);
+	d->beacon = NULL;
+	vrrp_stop(d->vrrp, d->config);
+	rc = teardown(&d->kernel, d->paths.run_dir, error);
+	if (rc)
+		log_error("down: %s", error);
+	(void)sd_event_exit(d->event, rc ? 1 : 0); /* fails only if the loop is over anyway */
+	return rc;
+}
+
+int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
+		 struct daemon **ret_daemon)
+{
+	const struct vrrp_paths vrrp_paths = { paths->run_dir, paths->state_dir };
+	struct beacon_handlers handlers = {
+		.self = tell_self,
+		.site_changed = site_changed,
+		.seen = generation_seen,
+	};
+	struct daemon *d = calloc(1, sizeof(*d));
+	char log_dir[4096], *text = NULL;
+	struct candidate candidate;
+	int rc;
+
+	if (!d)
+		return -ENOMEM;
+	d->event = event;
+	d->paths = *paths;
+	handlers.data = d;
+	d->lock = rundir_lock(paths->run_dir, paths->state_dir);
+	if (d->lock < 0) {
+		rc = d->lock;
+		log_error("%s: %s", paths->run_dir,
+			  rc == -EBUSY ? "another netpasd is running" : strerror(-rc));
+		goto err;
+	}
+	snprintf(log_dir, sizeof(log_dir), "%s/log", paths->run_dir);
+	rc = kernel_open(event, log_dir, engine_exited, d, &d->kernel);
+	if (rc) {
+		log_error("netlink: %s", strerror(-rc));
+		goto err;
+	}
+	rc = candidate_load(d, &candidate, &text);
+	if (rc) {
+		log_error("configuration refused, nothing was applied:\n%s", text ? text : "");
+		free(text);
+		goto err;
+	}
+	rc = watch_new(event, &d->kernel, kernel_changed, d, &d->watch);
+	if (rc) {
+		candidate_free(&candidate);
+		log_error("watching the kernel: %s", strerror(-rc));
+		goto err;
+	}
+	candidate_take(d, &candidate);
+	rc = beacon_new(event, &handlers, &d->beacon);
+	if (!rc)
+		rc = vrrp_new(event, d->kernel.route, &vrrp_paths, role_changed, d, &d->vrrp);
+	if (!rc)
+		rc = teardown_remember(d->applied, paths->run_dir);
+	if (!rc)
+		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
+	if (rc) {
+		log_error("%s: %s", paths->run_dir, strerror(-rc));
+		goto err;
+	}
+	log_info("gateway %s (id %u) of site %s: engine %s, %zu tunnel%s",
+		 config_self(d->config)->name, config_self(d->config)->id,
+		 config_self_site(d->config)->name,
+		 d->engine == STATE_ENGINE_KERNEL ? "kernel" : "user", d->applied->n_tunnels,
+		 plural(d->applied->n_tunnels));
+	if (repair(d))
+		daemon_repair_soon(d, NULL);
+	*ret_daemon = d;
+	return 0;
+
+err:
+	daemon_free(d);
+	return rc;
+}
+
+void daemon_free(struct daemon *d)
+{
+	if (!d)
+		return;
+	control_free(d->control);
+	watch_free(d->watch);
+	sd_event_source_disable_unref(d->repair);
+	beacon_free(d->beacon);
+	vrrp_free(d->vrrp);
+	if (d->kernel.route)
+		kernel_close(&d->kernel);
+	config_free(d->config);
+	free(d->choices);
+	state_free(d->applied);
+	if (d->lock > 0)
+		close(d->lock);
+	free(d);
+}

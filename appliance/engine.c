@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "state.h"
+#include "wireguard.h"
+
+#define START_DEADLINE_MS 5000
+#define START_POLL_MS 2
+#define STOP_TIMEOUT_MS 2000
+
+struct engine {
+	struct engine *next;
+	struct engines *engines;
+	struct child *child;
+	char ifname[CONFIG_IFNAME_LEN];
+};
+
+struct engines {
+	struct sd_event *event;
+	char *log_dir;
+	engines_exited_fn *exited;
+	void *data;
+	struct engine *list;
+};
+
+int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
+		struct engines **ret_engines)
+{
+	struct engines *engines = calloc(1, sizeof(*engines));
+
+	if (!engines)
+		return -ENOMEM;
+	engines->log_dir = strdup(log_dir);
+	if (!engines->log_dir) {
+		free(engines);
+		return -ENOMEM;
+	}
+	engines->event = event;
+	engines->exited = exited;
+	engines->data = data;
+	*ret_engines = engines;
+	return 0;
+}
+
+static struct engine **engine_find(struct engines *engines, const char *ifname)
+{
+	struct engine **engine = &engines->list;
+
+	while (*engine && strcmp((*engine)->ifname, ifname))
+		engine = &(*engine)->next;
+	return engine;
+}
+
+static void engine_unlink(struct engine **engine)
+{
+	struct engine *gone = *engine;
+
+	*engine = gone->next;
+	free(gone);
+}
+
+void engines_free(struct engines *engines)
+{
+	if (!engines)
+		return;
+	while (engines->list) {
+		child_free(engines->list->child);
+		engine_unlink(&engines->list);
+	}
+	free(engines->log_dir);
+	free(engines);
+}
+
+static void engine_exited(struct child *child, int status, void *data)
+{
+	struct engine *engine = data;
+	struct engines *engines = engine->engines;
+	char ifname[CONFIG_IFNAME_LEN];
+
+	memcpy(ifname, engine->ifname, sizeof(ifname));
+	child_free(child);
+	engine_unlink(engine_find(engines, ifname));
+	engines->exited(ifname, status, engines->data);
+}
+
+static struct engine *engine_new(struct engines *engines, const char *ifname)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return NULL;
+	engine->engines = engines;
+	snprintf(engine->ifname, sizeof(engine->ifname), "%s", ifname);
+	return engine;
+}
+
+static void engine_link(struct engine *engine)
+{
+	engine->next = engine->engines->list;
+	engine->engines->list = engine;
+}
+
+/* Until its socket answers. The process dying meanwhile is an answer too. */
+static int engine_await(struct engine *engine)
+{
+	const struct timespec pause = { .tv_nsec = START_POLL_MS * 1000000L };
+	struct state_tunnel tunnel = { .engine = STATE_ENGINE_USER };
+
+	memcpy(tunnel.ifname, engine->ifname, sizeof(tunnel.ifname));
+	for (int waited = 0; waited < START_DEADLINE_MS; waited += START_POLL_MS) {
+		int rc = wireguard_uapi_read(&tunnel, NULL);
+
+		if (!rc)
+			return 0;
+		if (child_signal(engine->child, 0) < 0)
+			return -ECHILD;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+int engines_start(struct engines *engines, const char *ifname)
+{
+	const char *const argv[] = { ENGINE_PROGRAM, "-f", ifname, NULL };
+	const char *const env[] = { "WG_PROCESS_FOREGROUND=1", "LOG_LEVEL=error", NULL };
+	char log_path[4096];
+	struct engine *engine;
+	int rc;
+
+	if (*engine_find(engines, ifname))
+		return -EEXIST;
+	engine = engine_new(engines, ifname);
+	if (!engine)
+		return -ENOMEM;
+	snprintf(log_path, sizeof(log_path), "%s/%s.log", engines->log_dir, ifname);
+	rc = child_spawn(engines->event, argv, env, log_path, engine_exited, engine,
+			 &engine->child);
+	if (rc)
+		goto err_free;
+	rc = engine_await(engine);
+	if (rc)
+		goto err_stop;
+	engine_link(engine);
+	return 0;
+
+err_stop:
+	child_stop(engine->child, STOP_TIMEOUT_MS);
+err_free:
+	free(engine);
+	return rc;
+}
+
+int engines_adopt(struct engines *engines, const char *ifname)
+{
+	struct engine *engine;
+	pid_t pid;
+	int rc;
+
+	if (*engine_find(engines, ifname))
+		return 0;
+	pid = wireguard_uapi_owner(ifname);
+	if (pid <= 0)
+		return -ESRCH;
+	engine = engine_new(engines, ifname);
+	if (!engine)
+		return -ENOMEM;
+	rc = child_adopt(engines->event, pid, engine_exited, engine, &engine->child);
+	if (rc) {
+		free(engine);
+		return rc;
+	}
+	engine_link(engine);
+	return 0;
+}
+
+int engines_stop(struct engines *engines, const char *ifname)
+{
+	struct engine **engine;
+	int rc = engines_adopt(engines, ifname);
+
+	if (rc == -ESRCH)
+		return 0;
+	if (rc)
+		return rc;
+	engine = engine_find(engines, ifname);
+	child_stop((*engine)->child, STOP_TIMEOUT_MS);
+	engine_unlink(engine);
+	return 0;
+}
+
+pid_t engines_pid(const struct engines *engines, const char *ifname)
+{
+	for (const struct engine *engine = engines->list; engine; engine = engine->next)
+		if (!strcmp(engine->ifname, ifname))
+			return child_pid(engine->child);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * User-space WireGuard engines: one process an interface, found by its UAPI socket. They outlive
+ * netpasd, are adopted by the next one, and their death is reported at once.
+ */
+#ifndef NETPAS_ENGINE_H
+#define NETPAS_ENGINE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define ENGINE_PROGRAM "wireguard-go"
+
+struct sd_event;
+struct engines;
+
+/* An engine that nobody asked to stop is gone, and its interface with it. */
+typedef void engines_exited_fn(const char *ifname, int status, void *data);
+
+int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
+		struct engines **ret_engines);
+void engines_free(struct engines *engines); /* leaves the processes running */
+
+/*
+ * Start the engine of an interface and wait until it answers (at most 5 s). -EEXIST if one is
+ * watched already, -ETIMEDOUT, or -errno of starting it.
+ */
+int engines_start(struct engines *engines, const char *ifname);
+
+/* Watch the engine that an earlier netpasd started; 0 also if it is watched already. -ESRCH. */
+int engines_adopt(struct engines *engines, const char *ifname);
+
+/* End the engine of an interface, known or found by its socket; 0 if there is none. */
+int engines_stop(struct engines *engines, const char *ifname);
+
+/* The pid behind an interface, 0 if none is watched. */
+pid_t engines_pid(const struct engines *engines, const char *ifname);
+
+#endif

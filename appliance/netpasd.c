@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* netpasd: options, signals, notification of the service manager; the rest is daemon.c. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+
+static void usage(FILE *out)
+{
+	fputs("usage: netpasd [-c DIR] [-r RUNDIR] [-s STATEDIR] [-v]\n"
+	      "  -c DIR       configuration: mesh.yaml, node.yaml and the key (/etc/netpas)\n"
+	      "  -r RUNDIR    sockets, logs, lock (/run/netpas)\n"
+	      "  -s STATEDIR  what must survive a reboot (/var/lib/netpas)\n"
+	      "  -v           log debugging messages too\n"
+	      "  -V           print the version\n",
+	      out);
+}
+
+static int on_reload(struct sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+{
+	char *text = NULL;
+
+	(void)source;
+	(void)si;
+	(void)sd_notify(0, "RELOADING=1"); /* without a service manager nobody listens */
+	(void)daemon_reload(data, &text);  /* logs its result */
+	(void)sd_notify(0, "READY=1");
+	free(text);
+	return 0;
+}
+
+static int on_stop(struct sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+{
+	(void)data;
+	log_info("stopping on signal %u; the data plane goes on", si->ssi_signo);
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int add_signals(struct sd_event *event)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	sigset_t mask;
+	int rc;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL))
+		return -errno;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		rc = sd_event_add_signal(event, NULL, signals[i], on_stop, NULL);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Keys are in memory: no core file, no tracing by others. */
+static void protect_memory(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none); /* lowering cannot fail */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon_paths paths = { "/etc/netpas", "/run/netpas", "/var/lib/netpas" };
+	struct daemon *daemon = NULL;
+	struct sd_event *event = NULL;
+	bool debug = false;
+	int option, rc;
+
+	while ((option = getopt(argc, argv, "c:r:s:vVh")) != -1) {
+		switch (option) {
+		case 'c':
+			paths.config_dir = optarg;
+			break;
+		case 'r':
+			paths.run_dir = optarg;
+			break;
+		case 's':
+			paths.state_dir = optarg;
+			break;
+		case 'v':
+			debug = true;
+			break;
+		case 'V':
+			puts("netpasd " NETPAS_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "netpasd: unexpected argument '%s'\n", argv[optind]);
+		usage(stderr);
+		return 2;
+	}
+	log_init(debug);
+	protect_memory();
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+
+	rc = sd_event_default(&event);
+	if (rc >= 0)
+		rc = add_signals(event);
+	if (rc < 0) {
+		log_error("event loop: %s", strerror(-rc));
+		return 1;
+	}
+	if (daemon_start(event, &paths, &daemon))
+		return 1;
+	rc = sd_event_add_signal(event, NULL, SIGHUP, on_reload, daemon);
+	if (rc >= 0)
+		rc = sd_event_set_watchdog(event, true);
+	if (rc < 0) {
+		log_error("event loop: %s", strerror(-rc));
+		daemon_free(daemon);
+		return 1;
+	}
+	(void)sd_notify(0, "READY=1"); /* without a service manager nobody listens */
+	rc = sd_event_loop(event);
+	(void)sd_notify(0, "STOPPING=1");
+	daemon_free(daemon);
+	sd_event_unref(event);
+	return rc < 0 ? 1 : rc;
+}

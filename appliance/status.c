@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon.h"
+#include "link.h"
+#include "wanted.h"
+#include "wireguard.h"
+
+#define HANDSHAKE_STALE_S 180 /* WireGuard's Reject-After-Time: no session is older */
+
+static const char *const engine_names[STATE_ENGINE_MAX] = {
+	[STATE_ENGINE_KERNEL] = "kernel",
+	[STATE_ENGINE_USER] = "user",
+	[STATE_ENGINE_BROKEN] = "broken",
+};
+
+static void add_problem(json_t *problems, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void add_problem(json_t *problems, const char *fmt, ...)
+{
+	char text[640];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args); /* a cut message is better than none */
+	va_end(args);
+	json_array_append_new(problems, json_string(text));
+}
+
+static json_t *make_vips(const struct daemon *d, json_t *problems)
+{
+	const struct config_site *site = config_self_site(d->config);
+	const bool active = vrrp_role(d->vrrp)->state == ROLE_ACTIVE;
+	json_t *vips = json_array();
+	char text[IP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < site->n_vips; i++) {
+		const bool held = vrrp_holds(d->vrrp, &site->vips[i]);
+
+		ip_addr_format(&site->vips[i], text);
+		json_array_append_new(vips, json_pack("{s:s, s:b}", "address", text, "held", held));
+		if (held != active)
+			add_problem(problems, "vip %s is %s although this gateway is %s", text,
+				    held ? "held" : "not held",
+				    role_state_names[vrrp_role(d->vrrp)->state]);
+	}
+	return vips;
+}
+
+static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, json_t *problems)
+{
+	const struct config_site *site = &d->config->mesh.sites[peer->site];
+	const char *name = site->gateways[peer->gateway].name;
+	struct state_tunnel tunnel = { .engine = d->engine };
+	struct wireguard_stats stats = { 0 };
+	char endpoint[IP_ADDR_STRLEN + 8], addr[IP_ADDR_STRLEN];
+	json_t *age = NULL, *rtt = NULL;
+	int64_t seconds = 0;
+	int rc;
+
+	wanted_ifname(peer->id, tunnel.ifname);
+	rc = wireguard_read(&tunnel, &stats);
+	if (rc)
+		add_problem(problems, "tunnel %s to %s: %s", tunnel.ifname, name,
+			    rc == -ETIMEDOUT ? "its engine does not answer" : strerror(-rc));
+	if (stats.last_handshake_s) {
+		seconds = (int64_t)time(NULL) - stats.last_handshake_s;
+		age = json_integer(seconds);
+	}
+	if (!rc && (!stats.last_handshake_s || seconds > HANDSHAKE_STALE_S))
+		add_problem(problems, "tunnel %s to %s: no handshake%s", tunnel.ifname, name,
+			    stats.last_handshake_s ? " for three minutes" : " yet");
+	else if (!rc && !peer->alive)
+		add_problem(problems, "peer %s says no hello (is its netpasd running?)", name);
+	if (peer->received && peer->digest != d->config->digest)
+		add_problem(problems, "peer %s has another mesh.yaml", name);
+	if (peer->rtt_us)
+		rtt = json_real(peer->rtt_us / 1000.0);
+	ip_addr_format(&stats.endpoint, addr);
+	snprintf(endpoint, sizeof(endpoint), stats.endpoint.family == IP_V6 ? "[%s]:%u" : "%s:%u",
+		 addr, stats.endpoint_port);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s?, s:o?, s:I, s:I, s:b, s:s, s:I, s:o?, s:b}",
+			 "interface", tunnel.ifname, "peer", name, "peer_id", (int)peer->id, "site",
+			 site->name, "endpoint", stats.endpoint.family ? endpoint : NULL,
+			 "handshake_age_s", age ? age : json_null(), "rx_bytes",
+			 (json_int_t)stats.rx_bytes, "tx_bytes", (json_int_t)stats.tx_bytes,
+			 "alive", peer->alive, "role", peer->active ? "active" : "standby",
+			 "generation", (json_int_t)peer->generation, "rtt_ms",
+			 rtt ? rtt : json_null(), "config_matches",
+			 peer->digest == d->config->digest);
+}
+
+static json_t *make_tunnels(struct daemon *d, json_t *problems)
+{
+	const struct beacon_peer *peers;
+	json_t *tunnels = json_array();
+	size_t n;
+
+	peers = beacon_peers(d->beacon, &n);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(tunnels, make_tunnel(d, &peers[i], problems));
+	return tunnels;
+}
+
+/* A site of which no gateway is alive gets nothing through. */
+static bool site_alive(const struct daemon *d, size_t site)
+{
+	const struct beacon_peer *peers;
+	size_t n;
+
+	peers = beacon_peers(d->beacon, &n);
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].site == site && peers[i].alive)
+			return true;
+	return false;
+}
+
+static json_t *make_sites(const struct daemon *d, json_t *problems)
+{
+	json_t *sites = json_array();
+
+	for (size_t i = 0; i < d->config->mesh.n_sites; i++) {
+		const struct config_site *site = &d->config->mesh.sites[i];
+		const struct daemon_choice *choice = &d->choices[i];
+		const bool connect = config_policy_with(d->config, i).connect;
+
+		if (i == d->config->self_site)
+			continue;
+		json_array_append_new(
+			sites,
+			json_pack("{s:s, s:I, s:b, s:s?, s:s}", "name", site->name, "subnets",
+				  (json_int_t)site->n_subnets, "connected", connect, "gateway",
+				  connect ? site->gateways[choice->gateway].name : NULL, "reason",
+				  connect ? follow_reason_names[choice->reason] : "not connected"));
+		if (connect && !site_alive(d, i))
+			add_problem(problems, "site %s: none of its gateways is alive", site->name);
+	}
+	return sites;
+}
+
+static json_t *make_counters(struct daemon *d, json_t *problems)
+{
+	json_t *counters = json_object();
+	struct nft_counter *list = NULL;
+	size_t n = 0;
+	int rc = nft_counters(d->kernel.nft, &list, &n);
+
+	if (rc)
+		add_problem(problems, "nftables counters: %s", strerror(-rc));
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(counters, list[i].name,
+				    json_pack("{s:I, s:I}", "packets", (json_int_t)list[i].packets,
+					      "bytes", (json_int_t)list[i].bytes));
+	free(list);
+	return counters;
+}
+
+static void check_links(struct daemon *d, json_t *problems)
+{
+	struct link_info info;
+
+	for (size_t i = 0; i < d->config->node.n_wans + 1; i++) {
+		const char *name = i ? d->config->node.wans[i - 1] : d->config->node.lan;
+		const char *what = i ? "WAN" : "LAN";
+
+		if (link_get(d->kernel.route, name, &info))
+			add_problem(problems, "%s interface %s does not exist", what, name);
+		else if (!info.up)
+			add_problem(problems, "%s interface %s is down", what, name);
+		else if (!info.running)
+			add_problem(problems, "%s interface %s has no carrier", what, name);
+	}
+}
+
+json_t *status_make(struct daemon *d)
+{
+	const struct role *role = vrrp_role(d->vrrp);
+	json_t *problems = json_array(), *vips, *tunnels, *sites, *counters;
+	char digest[20], loaded[32];
+	const time_t at = (time_t)d->loaded_s;
+	struct tm tm;
+
+	snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)d->config->digest);
+	strftime(loaded, sizeof(loaded), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+	if (*d->problem)
+		add_problem(problems, "%s", d->problem);
+	if (!vrrp_running(d->vrrp))
+		add_problem(problems, "keepalived is not running");
+	check_links(d, problems);
+	vips = vrrp_running(d->vrrp) ? make_vips(d, problems) : json_array();
+	tunnels = make_tunnels(d, problems);
+	sites = make_sites(d, problems);
+	counters = make_counters(d, problems);
+	return json_pack(
+		"{s:s, s:i, s:s, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o}",
+		"node", config_self(d->config)->name, "id", (int)config_self(d->config)->id, "site",
+		config_self_site(d->config)->name, "version", NETPAS_VERSION, "role",
+		role_state_names[role->state], "generation", (json_int_t)role->generation, "engine",
+		engine_names[d->engine], "config", "digest", digest, "loaded", loaded, "vips", vips,
+		"tunnels", tunnels, "sites", sites, "counters", counters, "problems", problems);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One screen out of the daemon's JSON. */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "status.h"
+
+struct style {
+	const char *good, *bad, *dim, *end;
+};
+
+static const struct style plain = { "", "", "", "" };
+static const struct style coloured = { "\033[32m", "\033[31m", "\033[2m", "\033[0m" };
+
+static const char *text_of(json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+static json_int_t number_of(json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *bytes_text(json_int_t bytes, char buf[static 24])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < sizeof(units) / sizeof(units[0]) - 1) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(buf, 24, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return buf;
+}
+
+static const char *age_text(json_t *age, char buf[static 24])
+{
+	const json_int_t s = json_integer_value(age);
+
+	if (!json_is_integer(age))
+		return "never";
+	if (s < 120)
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT " s", s);
+	else if (s < 7200)
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT " min", s / 60);
+	else
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT " h", s / 3600);
+	return buf;
+}
+
+static void print_vips(json_t *vips, FILE *out)
+{
+	json_t *vip;
+	size_t i;
+
+	fputs("vip       ", out);
+	json_array_foreach(vips, i, vip)
+		fprintf(out, "%s%s (%s)", i ? ", " : "", text_of(vip, "address"),
+			json_is_true(json_object_get(vip, "held")) ? "held here" : "not held");
+	fputc('\n', out);
+}
+
+static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
+{
+	json_t *tunnel, *rtt;
+	size_t i;
+
+	fprintf(out, "\n%-8s %-16s %-8s %-22s %-10s %10s %10s %9s  %s\n", "tunnel", "peer", "state",
+		"endpoint", "handshake", "received", "sent", "rtt", "role");
+	json_array_foreach(tunnels, i, tunnel)
+	{
+		const bool alive = json_is_true(json_object_get(tunnel, "alive"));
+		char age[24], rx[24], tx[24], ms[24] = "-";
+
+		rtt = json_object_get(tunnel, "rtt_ms");
+		if (json_is_number(rtt))
+			snprintf(ms, sizeof(ms), "%.1f ms", json_number_value(rtt));
+		fprintf(out, "%-8s %-16s %s%-8s%s %-22s %-10s %10s %10s %9s  %s\n",
+			text_of(tunnel, "interface"), text_of(tunnel, "peer"),
+			alive ? style->good : style->bad, alive ? "alive" : "dead", style->end,
+			text_of(tunnel, "endpoint"),
+			age_text(json_object_get(tunnel, "handshake_age_s"), age),
+			bytes_text(number_of(tunnel, "rx_bytes"), rx),
+			bytes_text(number_of(tunnel, "tx_bytes"), tx), ms,
+			alive ? text_of(tunnel, "role") : "-");
+	}
+}
+
+static void print_sites(json_t *sites, FILE *out)
+{
+	json_t *site;
+	size_t i;
+
+	fprintf(out, "\n%-16s %8s  %-16s %s\n", "site", "subnets", "served by", "because");
+	json_array_foreach(sites, i, site) fprintf(
+		out, "%-16s %8" JSON_INTEGER_FORMAT "  %-16s %s\n", text_of(site, "name"),
+		number_of(site, "subnets"), text_of(site, "gateway"), text_of(site, "reason"));
+}
+
+/* What passed, and drops only where there were any. */
+static void print_counters(json_t *counters, const struct style *style, FILE *out)
+{
+	const char *name;
+	json_t *counter;
+	char bytes[24];
+
+	fputc('\n', out);
+	json_object_foreach(counters, name, counter)
+	{
+		const json_int_t packets = number_of(counter, "packets");
+		const bool drop = !strncmp(name, "drop_", 5);
+
+		if (drop && !packets)
+			continue;
+		fprintf(out, "%s%-24s%s %12" JSON_INTEGER_FORMAT " packets %12s\n",
+			drop ? style->dim : "", name, drop ? style->end : "", packets,
+			bytes_text(number_of(counter, "bytes"), bytes));
+	}
+}
+
+void status_print(json_t *status, bool colour, FILE *out)
+{
+	const struct style *style = colour ? &coloured : &plain;
+	json_t *problems = json_object_get(status, "problems"), *problem;
+	size_t i;
+
+	fprintf(out, "gateway   %s (id %" JSON_INTEGER_FORMAT ") of site %s, netpas %s\n",
+		text_of(status, "node"), number_of(status, "id"), text_of(status, "site"),
+		text_of(status, "version"));
+	fprintf(out, "role      %s%s%s (generation %" JSON_INTEGER_FORMAT ")\n",
+		strcmp(text_of(status, "role"), "active") ? "" : style->good,
+		text_of(status, "role"), style->end, number_of(status, "generation"));
+	print_vips(json_object_get(status, "vips"), out);
+	fprintf(out, "engine    %s\n", text_of(status, "engine"));
+	fprintf(out, "config    %s, loaded %s\n",
+		text_of(json_object_get(status, "config"), "digest"),
+		text_of(json_object_get(status, "config"), "loaded"));
+	print_tunnels(json_object_get(status, "tunnels"), style, out);
+	print_sites(json_object_get(status, "sites"), out);
+	print_counters(json_object_get(status, "counters"), style, out);
+	fputc('\n', out);
+	if (!json_array_size(problems))
+		fprintf(out, "%sno problems%s\n", style->good, style->end);
+	json_array_foreach(problems, i, problem)
+		fprintf(out, "%sproblem%s   %s\n", style->bad, style->end,
+			json_string_value(problem) ? json_string_value(problem) : "-");
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * keepalived under netpasd: its configuration rendered, the process started, adopted and
+ * restarted, its notify FIFO read, its track file written, and a VIP that a killed keepalived
+ * left behind removed. Owns this node's struct role.
+ */
+#ifndef NETPAS_VRRP_H
+#define NETPAS_VRRP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "netlink.h"
+#include "role.h"
+
+struct sd_event;
+struct vrrp;
+
+struct vrrp_paths {
+	const char *run_dir;   /* keepalived.conf, .pid, .fifo, vrrp.sticky; log/keepalived.log */
+	const char *state_dir; /* generation */
+};
+
+/* Called after every role change, with the role as it is now. */
+typedef void vrrp_changed_fn(const struct role *role, enum role_state before, void *data);
+
+/* nl is borrowed. Reads the generation and adopts what an earlier netpasd left. 0 or -errno. */
+int vrrp_new(struct sd_event *event, struct netlink *nl, const struct vrrp_paths *paths,
+	     vrrp_changed_fn *changed, void *data, struct vrrp **ret_vrrp);
+void vrrp_free(struct vrrp *vrrp); /* keepalived goes on running */
+
+/*
+ * Run keepalived as this configuration says (borrowed until the next call). An unchanged rendering
+ * leaves it alone; a changed one is reloaded. 0 or -errno.
+ */
+int vrrp_configure(struct vrrp *vrrp, const struct config *config);
+
+/*
+ * End keepalived, also one that an earlier netpasd left running, in order: it gives its VIPs up.
+ * With a config (may be NULL) VIPs that nobody gave up are removed. For `netpas down`.
+ */
+void vrrp_stop(struct vrrp *vrrp, const struct config *config);
+
+const struct role *vrrp_role(const struct vrrp *vrrp);
+void vrrp_seen(struct vrrp *vrrp, uint64_t generation);
+bool vrrp_running(const struct vrrp *vrrp);
+
+/* True if the LAN interface holds this address now. */
+bool vrrp_holds(const struct vrrp *vrrp, const struct ip_addr *vip);
+
+#endif
