@@ -18,6 +18,12 @@
 
 #define RECEIVE_BATCH 64 /* datagrams taken in one turn of the loop */
 
+/*
+ * How long the end with the higher id leaves the first word to the other: handshakes that both
+ * ends begin at once cross, and WireGuard tries again only after five seconds.
+ */
+#define YIELD_US 1000000u
+
 /* A peer and what only this file needs to know of it. */
 struct peer {
 	unsigned int ifindex; /* 0: no interface now */
@@ -25,6 +31,7 @@ struct peer {
 	uint64_t sent_us[16]; /* when the last hellos left, by sequence modulo 16 */
 	uint32_t heard_sequence;
 	uint64_t dead_after_us;
+	uint64_t added_us;
 };
 
 struct beacon {
@@ -124,6 +131,8 @@ static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self
 	};
 
 	if (!private->ifindex)
+		return;
+	if (!peer->received && hello.from > hello.to && now - private->added_us < YIELD_US)
 		return;
 	private->sent_us[hello.sequence % 16] = now;
 	hello_encode(&hello, buf);
@@ -318,6 +327,7 @@ static void add_peers(const struct beacon *beacon, const struct config *config, 
 	const struct config_site *remote = &config->mesh.sites[site];
 
 	for (size_t g = 0; g < remote->n_gateways; g++, (*n)++) {
+		private[*n].added_us = now_us();
 		for (size_t i = 0; i < beacon->n_peers; i++) {
 			if (beacon->peers[i].id != remote->gateways[g].id)
 				continue;

@@ -49,7 +49,7 @@ struct daemon {
 
 /*
  * Load the configuration, adopt or build what it asks for, and serve the control socket.
- * Errors are logged where they are found. 0 or -errno.
+ * Errors are logged where they are found. 0, -EINVAL (the configuration is refused) or -errno.
  */
 int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		 struct daemon **ret_daemon);

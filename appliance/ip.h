@@ -14,7 +14,7 @@ enum ip_family {
 };
 
 /* Longest text forms, with the terminating NUL. */
-#define IP_ADDR_STRLEN	 46
+#define IP_ADDR_STRLEN 46
 #define IP_PREFIX_STRLEN (IP_ADDR_STRLEN + 4)
 
 /* An address in network order; IPv4 uses the first four bytes, the rest are zero. */

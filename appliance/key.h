@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KEY_LEN	   32
+#define KEY_LEN 32
 #define KEY_STRLEN 45 /* base64 with NUL */
 
 struct key {

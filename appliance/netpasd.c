@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -126,8 +127,9 @@ int main(int argc, char **argv)
 		log_error("event loop: %s", strerror(-rc));
 		return 1;
 	}
-	if (daemon_start(event, &paths, &daemon))
-		return 1;
+	rc = daemon_start(event, &paths, &daemon);
+	if (rc)
+		return rc == -EINVAL ? EX_CONFIG : 1;
 	rc = sd_event_add_signal(event, NULL, SIGHUP, on_reload, daemon);
 	if (rc >= 0)
 		rc = sd_event_set_watchdog(event, true);

@@ -8,10 +8,9 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *const ruleset_set_names[RULESET_SET_MAX] = {
-	[RULESET_SITES4] = "sites4",   [RULESET_SITES6] = "sites6",
-	[RULESET_NODES4] = "nodes4",   [RULESET_NODES6] = "nodes6",
-	[RULESET_TUNNELS] = "tunnels", [RULESET_CLAMPED] = "clamped",
-	[RULESET_ALLOW4] = "allow4",   [RULESET_ALLOW6] = "allow6",
+	[RULESET_SITES4] = "sites4", [RULESET_SITES6] = "sites6",   [RULESET_NODES4] = "nodes4",
+	[RULESET_NODES6] = "nodes6", [RULESET_TUNNELS] = "tunnels", [RULESET_CLAMPED] = "clamped",
+	[RULESET_ALLOW4] = "allow4", [RULESET_ALLOW6] = "allow6",
 };
 
 struct ruleset *ruleset_new(void)
@@ -102,10 +101,10 @@ static bool allow_covers(const struct ruleset_elem *a, const struct ruleset_elem
 typedef int elem_compare(const struct ruleset_elem *a, const struct ruleset_elem *b);
 
 static elem_compare *const compares[RULESET_SET_MAX] = {
-	[RULESET_SITES4] = compare_site,     [RULESET_SITES6] = compare_site,
-	[RULESET_NODES4] = compare_node,     [RULESET_NODES6] = compare_node,
-	[RULESET_TUNNELS] = compare_tunnel,  [RULESET_CLAMPED] = compare_clamped,
-	[RULESET_ALLOW4] = compare_allow,    [RULESET_ALLOW6] = compare_allow,
+	[RULESET_SITES4] = compare_site,    [RULESET_SITES6] = compare_site,
+	[RULESET_NODES4] = compare_node,    [RULESET_NODES6] = compare_node,
+	[RULESET_TUNNELS] = compare_tunnel, [RULESET_CLAMPED] = compare_clamped,
+	[RULESET_ALLOW4] = compare_allow,   [RULESET_ALLOW6] = compare_allow,
 };
 
 int ruleset_elem_compare(enum ruleset_set set, const struct ruleset_elem *a,

@@ -21,7 +21,7 @@
 #include "ip.h"
 
 #define RULESET_IFNAME_LEN 16 /* IFNAMSIZ */
-#define RULESET_TABLE	   "netpas"
+#define RULESET_TABLE "netpas"
 
 enum ruleset_set {
 	RULESET_SITES4,
@@ -39,12 +39,12 @@ extern const char *const ruleset_set_names[RULESET_SET_MAX];
 /* What the rules themselves depend on. Compared as a whole: a difference replaces the table. */
 struct ruleset_params {
 	char lan[RULESET_IFNAME_LEN];
-	uint32_t mark_mask;		   /* our bits of the packet mark */
-	uint32_t own_mark;		   /* of this node's site */
-	uint16_t port_first, port_last;	   /* UDP ports of the mesh, P+1..P+4095 */
-	uint16_t hello_port;		   /* UDP inside tunnels, between link-local addresses */
-	struct ip_addr lan4, lan6;	   /* this node's LAN addresses: sources of ICMP errors */
-	struct ip_addr pair4, pair6;	   /* the other gateway's: VRRP comes from there only */
+	uint32_t mark_mask;		/* our bits of the packet mark */
+	uint32_t own_mark;		/* of this node's site */
+	uint16_t port_first, port_last; /* UDP ports of the mesh, P+1..P+4095 */
+	uint16_t hello_port;		/* UDP inside tunnels, between link-local addresses */
+	struct ip_addr lan4, lan6;	/* this node's LAN addresses: sources of ICMP errors */
+	struct ip_addr pair4, pair6;	/* the other gateway's: VRRP comes from there only */
 };
 
 /* An element. Which fields mean something depends on the set. 48 bytes; 100,000 are usual. */
@@ -74,6 +74,11 @@ void ruleset_free(struct ruleset *ruleset);
 
 /* Append a zeroed element to fill in; NULL if out of memory. */
 struct ruleset_elem *ruleset_add(struct ruleset *ruleset, enum ruleset_set set);
+
+/*
+ * Sort every set, and leave out what another element says already: duplicates, and prefixes inside
+ * one of the same site (service). The kernel takes no intervals that overlap.
+ */
 void ruleset_sort(struct ruleset *ruleset);
 
 /* Total order on identity within one set (the key; of a map also the data: a changed mark is a

@@ -23,17 +23,17 @@
 #include "key.h"
 #include "ruleset.h"
 
-#define STATE_PROTOCOL	  78	      /* rtnetlink protocol of our routes and rules */
-#define STATE_LINK_PREFIX "np"	      /* and the peer's id in decimal */
-#define STATE_TABLE_BASE  10000	      /* routing table of a site: this + its number */
-#define STATE_RULE_PREF	  5000	      /* preference of our rules, before main's 32766 */
-#define STATE_RULE_PREF_FROM 5001     /* from the LAN prefix: answers of this node itself */
-#define STATE_RULE_PREF_LAST 32800    /* after main: ICMP errors where main has no route */
-#define STATE_MARK_SHIFT  16	      /* mark of a site: its number << this */
-#define STATE_MARK_MASK	  0x0fff0000u /* the bits of the packet mark that are ours */
-#define STATE_METRIC_ACTIVE  10	      /* by way of the gateway that is active at the site */
-#define STATE_METRIC_STANDBY 20	      /* by way of the other one, when the first link is gone */
-#define STATE_METRIC_LAST    4096     /* unreachable: never fall through to the main table */
+#define STATE_PROTOCOL 78	    /* rtnetlink protocol of our routes and rules */
+#define STATE_LINK_PREFIX "np"	    /* and the peer's id in decimal */
+#define STATE_TABLE_BASE 10000	    /* routing table of a site: this + its number */
+#define STATE_RULE_PREF 5000	    /* preference of our rules, before main's 32766 */
+#define STATE_RULE_PREF_FROM 5001   /* from the LAN prefix: answers of this node itself */
+#define STATE_RULE_PREF_LAST 32800  /* after main: ICMP errors where main has no route */
+#define STATE_MARK_SHIFT 16	    /* mark of a site: its number << this */
+#define STATE_MARK_MASK 0x0fff0000u /* the bits of the packet mark that are ours */
+#define STATE_METRIC_ACTIVE 10	    /* by way of the gateway that is active at the site */
+#define STATE_METRIC_STANDBY 20	    /* by way of the other one, when the first link is gone */
+#define STATE_METRIC_LAST 4096	    /* unreachable: never fall through to the main table */
 
 enum state_engine {
 	STATE_ENGINE_KERNEL,
@@ -73,16 +73,16 @@ struct state_route {
 	uint32_t table;
 	uint32_t metric;
 	enum state_route_type type;
-	struct ip_prefix dst; /* addr.family says which FIB; len 0: default */
+	struct ip_prefix dst;		/* addr.family says which FIB; len 0: default */
 	char ifname[CONFIG_IFNAME_LEN]; /* "" for unreachable */
-	struct ip_addr via;	/* IP_NONE: on link */
-	struct ip_addr prefsrc; /* IP_NONE: the kernel chooses */
+	struct ip_addr via;		/* IP_NONE: on link */
+	struct ip_addr prefsrc;		/* IP_NONE: the kernel chooses */
 };
 
 struct state_rule {
 	uint8_t family; /* enum ip_family */
 	uint32_t pref;
-	uint32_t mark, mask; /* mask 0: any mark */
+	uint32_t mark, mask;   /* mask 0: any mark */
 	struct ip_prefix from; /* len 0: any source */
 	uint8_t ip_proto;      /* IPPROTO_*; 0: any */
 	uint32_t table;
@@ -95,7 +95,7 @@ struct state_sysctl {
 };
 
 struct state {
-	struct state_tunnel *tunnels;	/* sorted by ifname */
+	struct state_tunnel *tunnels; /* sorted by ifname */
 	size_t n_tunnels;
 	struct state_address *addresses;
 	size_t n_addresses;

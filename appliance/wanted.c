@@ -80,7 +80,8 @@ static int add_tunnel(const struct config *config, const struct config_gateway *
 	tunnel->mtu = policy->mtu;
 	tunnel->listen_port = (uint16_t)(config->mesh.port_base + peer->id);
 	tunnel->endpoint_port = (uint16_t)(config->mesh.port_base + self->id);
-	tunnel->keepalive_s = config->mesh.keepalive_s;
+	/* One end begins: initiations that cross make both ends wait five seconds for the next. */
+	tunnel->keepalive_s = self->id < peer->id ? config->mesh.keepalive_s : 0;
 	tunnel->endpoint = peer_wan(self, peer)->public_addr;
 	tunnel->private_key = config->private_key;
 	tunnel->peer_key = peer->public_key;
