@@ -279,22 +279,26 @@ static int configure_services(struct daemon *d, const struct config *config)
 
 static int repair(struct daemon *d)
 {
+	const char *what = d->repaired_us ? "repair" : "start";
 	size_t steps = 0;
 	int rc;
 
 	d->repaired_us = now_us();
 	rc = kernel_converge(&d->kernel, d->applied, d->applied, &steps, d->problem);
-	if (!rc)
+	if (!rc) {
 		rc = configure_services(d, d->config);
+		if (rc)
+			snprintf(d->problem, sizeof(d->problem), "hellos or VRRP: %s", strerror(-rc));
+	}
 	if (rc) {
 		d->failures++;
-		log_error("repair: %s", d->problem);
+		log_error("%s: %s", what, d->problem);
 		return rc;
 	}
 	d->failures = 0;
 	d->problem[0] = '\0';
 	if (steps)
-		log_info("repair: %zu change%s made", steps, plural(steps));
+		log_info("%s: %zu change%s made", what, steps, plural(steps));
 	return 0;
 }
 

@@ -159,30 +159,39 @@ int kernel_read(struct kernel *kernel, const struct state *wanted, struct state 
 	return 0;
 }
 
-/* Settings of a new link: no addresses but ours, no source check but the ruleset's. */
-static int set_link_sysctls(const char *ifname)
+/*
+ * Settings of a new link: no addresses but ours, no source check but the ruleset's, and silence.
+ * A TUN is made a member of the routers' multicast group and reports that when it comes up, which
+ * begins a handshake that nobody asked for. It leaves the group when its forwarding is turned
+ * off, which only version 1 of MLD does not report either, and without IFF_MULTICAST it does not
+ * join again.
+ */
+static int prepare_link(struct kernel *kernel, const char *ifname)
 {
 	static const struct {
-		const char *fmt, *value;
+		const char *family, *name, *value;
 	} table[] = {
-		{ "net/ipv6/conf/%s/disable_ipv6", "0" },
-		{ "net/ipv6/conf/%s/addr_gen_mode", "1" },
-		{ "net/ipv4/conf/%s/rp_filter", "0" },
+		{ "ipv6", "disable_ipv6", "0" },
+		{ "ipv6", "addr_gen_mode", "1" },
+		{ "ipv4", "rp_filter", "0" },
+		{ "ipv6", "force_mld_version", "1" },
+		{ "ipv6", "forwarding", "0" },
+		{ NULL, NULL, NULL }, /* here IFF_MULTICAST is cleared */
+		{ "ipv6", "forwarding", "1" },
 	};
 	char path[96];
+	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		int rc;
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(path, sizeof(path), table[i].fmt, ifname); /* fmt is from the table */
-#pragma GCC diagnostic pop
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]) && !rc; i++) {
+		if (!table[i].name) {
+			rc = link_set_multicast(kernel->route, ifname, false);
+			continue;
+		}
+		snprintf(path, sizeof(path), "net/%s/conf/%s/%s", table[i].family, ifname,
+			 table[i].name);
 		rc = sysctl_write(path, table[i].value);
-		if (rc)
-			return rc;
 	}
-	return 0;
+	return rc;
 }
 
 static int add_link(struct kernel *kernel, const struct state_tunnel *tunnel)
@@ -191,7 +200,7 @@ static int add_link(struct kernel *kernel, const struct state_tunnel *tunnel)
 			 ? link_add_wireguard(kernel->route, tunnel->ifname)
 			 : engines_start(kernel->engines, tunnel->ifname);
 
-	return rc ? rc : set_link_sysctls(tunnel->ifname);
+	return rc ? rc : prepare_link(kernel, tunnel->ifname);
 }
 
 static int delete_link(struct kernel *kernel, const struct state_tunnel *tunnel)

@@ -204,7 +204,7 @@ int link_set_mtu(struct netlink *nl, const char *name, uint32_t mtu)
 	return netlink_ack(nl, nlh);
 }
 
-int link_set_up(struct netlink *nl, const char *name, bool up)
+static int link_set_flag(struct netlink *nl, const char *name, unsigned int flag, bool set)
 {
 	struct nlmsghdr *nlh;
 	struct ifinfomsg *ifi;
@@ -214,7 +214,17 @@ int link_set_up(struct netlink *nl, const char *name, bool up)
 	if (ret)
 		return ret;
 	ifi = mnl_nlmsg_get_payload(nlh);
-	ifi->ifi_change = IFF_UP;
-	ifi->ifi_flags = up ? IFF_UP : 0;
+	ifi->ifi_change = flag;
+	ifi->ifi_flags = set ? flag : 0;
 	return netlink_ack(nl, nlh);
+}
+
+int link_set_up(struct netlink *nl, const char *name, bool up)
+{
+	return link_set_flag(nl, name, IFF_UP, up);
+}
+
+int link_set_multicast(struct netlink *nl, const char *name, bool multicast)
+{
+	return link_set_flag(nl, name, IFF_MULTICAST, multicast);
 }

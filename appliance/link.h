@@ -26,5 +26,6 @@ int link_add_wireguard(struct netlink *nl, const char *name); /* -EOPNOTSUPP: no
 int link_delete(struct netlink *nl, const char *name);
 int link_set_mtu(struct netlink *nl, const char *name, uint32_t mtu);
 int link_set_up(struct netlink *nl, const char *name, bool up);
+int link_set_multicast(struct netlink *nl, const char *name, bool multicast);
 
 #endif

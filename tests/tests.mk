@@ -38,7 +38,7 @@ lint: deps ## formatting, static analysis, scripts, man pages
 check-lint: deps
 	$(Q)tests/lint $(CHECK)/lint.tap
 
--include tests/fuzz/fuzz.mk
+include tests/fuzz/fuzz.mk
 include tests/netns/netns.mk
 include tests/vm/vm.mk
 include tests/bench/bench.mk
