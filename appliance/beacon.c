@@ -163,25 +163,6 @@ static void peer_lost(struct beacon *beacon, size_t i)
 	beacon->handlers.site_changed(peer->site, beacon->handlers.data);
 }
 
-static int beacon_tick(struct sd_event_source *source, uint64_t usec, void *data)
-{
-	struct beacon *beacon = data;
-	uint64_t now;
-
-	(void)usec;
-	beacon_announce(beacon);
-	now = now_us();
-	for (size_t i = 0; i < beacon->n_peers; i++) {
-		const struct beacon_peer *peer = &beacon->peers[i];
-
-		if (peer->alive && now - peer->received_us > beacon->private[i].dead_after_us)
-			peer_lost(beacon, i);
-	}
-	sd_event_source_set_time_relative(source, beacon->interval_us);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
-}
-
 static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hello)
 {
 	struct beacon_peer *peer = &beacon->peers[i];
@@ -253,12 +234,9 @@ static void take_hello(struct beacon *beacon, const uint8_t *buf, size_t len, st
 	}
 }
 
-static int beacon_readable(struct sd_event_source *source, int fd, uint32_t revents, void *data)
+/* Take what waits on the socket, up to RECEIVE_BATCH datagrams. */
+static void receive_hellos(struct beacon *beacon)
 {
-	struct beacon *beacon = data;
-
-	(void)source;
-	(void)revents;
 	for (int i = 0; i < RECEIVE_BATCH; i++) {
 		uint8_t buf[512];
 		union {
@@ -275,12 +253,41 @@ static int beacon_readable(struct sd_event_source *source, int fd, uint32_t reve
 			.msg_control = &control,
 			.msg_controllen = sizeof(control),
 		};
-		ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT);
+		ssize_t len = recvmsg(beacon->fd, &msg, MSG_DONTWAIT);
 
 		if (len < 0)
 			break;
 		take_hello(beacon, buf, (size_t)len, &msg);
 	}
+}
+
+static int beacon_readable(struct sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	receive_hellos(data);
+	return 0;
+}
+
+static int beacon_tick(struct sd_event_source *source, uint64_t usec, void *data)
+{
+	struct beacon *beacon = data;
+	uint64_t now;
+
+	(void)usec;
+	beacon_announce(beacon);
+	/* If this daemon was held up, what came meanwhile counts before anybody is called dead. */
+	receive_hellos(beacon);
+	now = now_us();
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		const struct beacon_peer *peer = &beacon->peers[i];
+
+		if (peer->alive && now - peer->received_us > beacon->private[i].dead_after_us)
+			peer_lost(beacon, i);
+	}
+	sd_event_source_set_time_relative(source, beacon->interval_us);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
 

@@ -33,6 +33,7 @@
 #define REPAIR_DELAY_US 20000u	      /* lets a burst of events become one repair */
 #define REPAIR_INTERVAL_US 1000000u   /* between two repairs at the least */
 #define REPAIR_MAX_DELAY_US 30000000u /* after many failures */
+#define CHECK_INTERVAL_US 3000000u    /* between two looks at what changes without an event */
 
 static uint64_t now_us(void)
 {
@@ -203,6 +204,14 @@ static void route_site(struct daemon *d, size_t site)
 	state_free(routes);
 }
 
+static bool any_alive(const struct beacon_peer *peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (peers[i].alive)
+			return true;
+	return false;
+}
+
 static void site_changed(size_t site, void *data)
 {
 	struct daemon *d = data;
@@ -224,6 +233,7 @@ static void site_changed(size_t site, void *data)
 			.generation = peers[i].generation,
 		};
 	}
+	vrrp_set_connected(d->vrrp, any_alive(peers, n));
 	choice->gateway = follow_choose(gateways, remote->n_gateways, (int)before, &choice->reason);
 	if (choice->gateway == before)
 		return;
@@ -288,7 +298,8 @@ static int repair(struct daemon *d)
 	if (!rc) {
 		rc = configure_services(d, d->config);
 		if (rc)
-			snprintf(d->problem, sizeof(d->problem), "hellos or VRRP: %s", strerror(-rc));
+			snprintf(d->problem, sizeof(d->problem), "hellos or VRRP: %s",
+				 strerror(-rc));
 	}
 	if (rc) {
 		d->failures++;
@@ -336,6 +347,18 @@ void daemon_repair_soon(struct daemon *d, const char *reason)
 static void kernel_changed(const char *reason, void *data)
 {
 	daemon_repair_soon(data, reason);
+}
+
+static int check_due(struct sd_event_source *source, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)usec;
+	if (!d->repair && kernel_drifted(&d->kernel, d->applied))
+		daemon_repair_soon(d, "a tunnel or a setting is not as it should be");
+	sd_event_source_set_time_relative(source, CHECK_INTERVAL_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static void engine_exited(const char *ifname, int status, void *data)
@@ -558,6 +581,7 @@ int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
 	watch_free(d->watch);
 	d->watch = NULL;
 	d->repair = sd_event_source_disable_unref(d->repair);
+	d->check = sd_event_source_disable_unref(d->check);
 	beacon_free(d->beacon);
 	d->beacon = NULL;
 	vrrp_stop(d->vrrp, d->config);
@@ -620,7 +644,10 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
-	if (rc) {
+	if (rc >= 0)
+		rc = sd_event_add_time_relative(event, &d->check, CLOCK_MONOTONIC,
+						CHECK_INTERVAL_US, 0, check_due, d);
+	if (rc < 0) {
 		log_error("%s: %s", paths->run_dir, strerror(-rc));
 		goto err;
 	}
@@ -646,6 +673,7 @@ void daemon_free(struct daemon *d)
 	control_free(d->control);
 	watch_free(d->watch);
 	sd_event_source_disable_unref(d->repair);
+	sd_event_source_disable_unref(d->check);
 	beacon_free(d->beacon);
 	vrrp_free(d->vrrp);
 	if (d->kernel.route)

@@ -40,6 +40,7 @@ struct daemon {
 	struct control *control;
 	struct watch *watch;
 	struct sd_event_source *repair; /* pending */
+	struct sd_event_source *check;	/* for what changes without an event */
 	unsigned int failures;		/* repairs that failed in a row */
 	uint64_t repaired_us;		/* CLOCK_MONOTONIC of the last one */
 	int64_t loaded_s;		/* UNIX time of the configuration in force */

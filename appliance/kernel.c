@@ -159,6 +159,29 @@ int kernel_read(struct kernel *kernel, const struct state *wanted, struct state 
 	return 0;
 }
 
+bool kernel_drifted(struct kernel *kernel, const struct state *wanted)
+{
+	const struct state part = {
+		.tunnels = wanted->tunnels,
+		.n_tunnels = wanted->n_tunnels,
+		.sysctls = wanted->sysctls,
+		.n_sysctls = wanted->n_sysctls,
+	};
+	struct state *state = state_new();
+	struct plan *plan = NULL;
+	bool drifted = false;
+
+	if (state && !link_dump(kernel->route, read_link, state) && !read_tunnels(kernel, state) &&
+	    !read_sysctls(wanted, state)) {
+		state_sort(state);
+		if (!plan_make(state, &part, &plan))
+			drifted = plan->n_steps > 0;
+		plan_free(plan);
+	}
+	state_free(state);
+	return drifted;
+}
+
 /*
  * Settings of a new link: no addresses but ours, no source check but the ruleset's, and silence.
  * A TUN is made a member of the routers' multicast group and reports that when it comes up, which

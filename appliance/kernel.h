@@ -47,6 +47,12 @@ int kernel_apply_all(struct kernel *kernel, const struct plan *plan,
 		     char error[static KERNEL_ERROR_LEN]);
 
 /*
+ * True if tunnels or settings are not as wanted. They change without an event, so this is asked
+ * now and then; it leaves routes and the table out, of whose changes there are events.
+ */
+bool kernel_drifted(struct kernel *kernel, const struct state *wanted);
+
+/*
  * Bring the kernel from what runs to wanted. If a step fails, go back to previous (what was
  * applied last; NULL: to what was found) and say in error what failed and whether going back
  * succeeded. *ret_steps, which may be NULL, counts the steps of the plan. 0 or -errno.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The track file holds 1 while this node is active; its weight keeps mastership where it is, so
- * a gateway that comes back does not take over (docs/design.md, "VRRP"). It also tells the next
- * netpasd whether the VIP that it finds was claimed with the generation on file or later.
+ * The track file holds 1 while this node is active: its weight keeps mastership where it is, so
+ * a gateway that comes back does not take over (docs/design.md, "VRRP"). It holds -1 while no
+ * remote gateway is heard: then the partner takes over, if it is better off. It also tells the
+ * next netpasd whether the VIP that it finds was claimed with the generation on file or later.
  */
 #include "vrrp.h"
 
@@ -24,6 +25,7 @@
 #include "keepalived.h"
 #include "link.h"
 #include "log.h"
+#include "neighbour.h"
 
 #define STOP_TIMEOUT_MS 3000
 
@@ -38,6 +40,7 @@ struct vrrp {
 	struct child_backoff backoff;
 	struct role role;
 	struct notify_stream stream;
+	bool disconnected; /* no remote gateway is heard */
 	int fifo;
 	char *rendered; /* what keepalived was last given */
 	char conf_path[PATH_MAX], pid_path[PATH_MAX], vrrp_pid_path[PATH_MAX];
@@ -86,14 +89,30 @@ static char *read_file(const char *path)
 }
 
 /* keepalived watches the file itself, so it is written in place: a new inode would be missed. */
-static void write_sticky(const struct vrrp *vrrp, bool active)
+static void write_track(const struct vrrp *vrrp)
 {
+	const char *text = vrrp->disconnected		     ? "-1\n"
+			   : vrrp->role.state == ROLE_ACTIVE ? "1\n"
+							     : "0\n";
+	const ssize_t len = (ssize_t)strlen(text);
 	int fd = open(vrrp->track_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	if (fd < 0 || write(fd, active ? "1\n" : "0\n", 2) != 2)
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
 		log_error("%s: %s", vrrp->track_path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+void vrrp_set_connected(struct vrrp *vrrp, bool connected)
+{
+	if (vrrp->disconnected != connected)
+		return;
+	vrrp->disconnected = !connected;
+	if (connected)
+		log_info("vrrp: a remote gateway is heard again, priority as usual");
+	else
+		log_warning("vrrp: no remote gateway is heard, priority lowered");
+	write_track(vrrp);
 }
 
 static void take_event(enum notify_event event, unsigned int priority, void *data)
@@ -111,7 +130,7 @@ static void take_event(enum notify_event event, unsigned int priority, void *dat
 				"%s: %s; after a restart this node may claim with an old generation",
 				vrrp->generation_path, strerror(-rc));
 	}
-	write_sticky(vrrp, vrrp->role.state == ROLE_ACTIVE);
+	write_track(vrrp);
 	log_info("role: %s -> %s (VRRP %s, priority %u, generation %llu)", role_state_names[before],
 		 role_state_names[vrrp->role.state], notify_event_names[event], priority,
 		 (unsigned long long)vrrp->role.generation);
@@ -242,7 +261,33 @@ static void keepalived_exited(struct child *child, int status, void *data)
 /* Without its own address at start keepalived would stay in FAULT until told to look again. */
 static bool lan_ready(const struct vrrp *vrrp)
 {
-	return vrrp_holds(vrrp, own_address(vrrp->config));
+	struct link_info info;
+
+	return !link_get(vrrp->nl, vrrp->config->node.lan, &info) && info.running &&
+	       vrrp_holds(vrrp, own_address(vrrp->config));
+}
+
+static const struct config_gateway *partner(const struct config *config)
+{
+	const struct config_site *site = config_self_site(config);
+
+	return site->n_gateways > 1 ? &site->gateways[1 - config->self_gateway] : NULL;
+}
+
+/*
+ * A gateway that was replaced has another MAC address, and the partner's unicast adverts go to
+ * the old one for as long as its kernel believes in that (8 s). Asking for the partner's address
+ * tells it ours.
+ */
+static void greet_partner(const struct vrrp *vrrp)
+{
+	const struct config_gateway *pair = partner(vrrp->config);
+	const struct ip_addr *addr;
+
+	if (!pair)
+		return;
+	addr = adverts_over_ipv4(config_self_site(vrrp->config)) ? &pair->lan4 : &pair->lan6;
+	(void)neighbour_resolve(vrrp->nl, vrrp->config->node.lan, addr); /* adverts will ask too */
 }
 
 static unsigned int lan_index(const struct vrrp *vrrp)
@@ -277,6 +322,7 @@ static void start_keepalived(struct vrrp *vrrp)
 		return;
 	}
 	vrrp->lan_index = lan_index(vrrp);
+	greet_partner(vrrp);
 	rc = child_spawn(vrrp->event, argv, NULL, vrrp->log_path, keepalived_exited, vrrp,
 			 &vrrp->keepalived);
 	if (!rc) {
@@ -318,12 +364,12 @@ static bool adopt_keepalived(struct vrrp *vrrp)
 static void adopt_role(struct vrrp *vrrp)
 {
 	const struct config_site *site = config_self_site(vrrp->config);
-	char *sticky = read_file(vrrp->track_path);
-	const bool was_active = sticky && sticky[0] == '1';
+	char *track = read_file(vrrp->track_path);
+	const bool was_active = track && track[0] == '1';
 
-	free(sticky);
+	free(track);
 	if (!vrrp_holds(vrrp, &site->vips[0])) {
-		write_sticky(vrrp, false);
+		write_track(vrrp);
 		return;
 	}
 	/* The very claim that is on file goes on: it gets the same generation again. */
@@ -345,7 +391,7 @@ static int render(const struct vrrp *vrrp, char **ret_text)
 {
 	const struct config_site *site = config_self_site(vrrp->config);
 	const struct config_gateway *self = config_self(vrrp->config);
-	const struct config_gateway *pair = NULL;
+	const struct config_gateway *pair = partner(vrrp->config);
 	struct keepalived keepalived = {
 		.vrid = site->vrid,
 		.priority = (uint8_t)(KEEPALIVED_PRIORITY - vrrp->config->self_gateway),
@@ -359,8 +405,6 @@ static int render(const struct vrrp *vrrp, char **ret_text)
 	size_t size;
 	FILE *out;
 
-	if (site->n_gateways > 1)
-		pair = &site->gateways[1 - vrrp->config->self_gateway];
 	snprintf(keepalived.router_id, sizeof(keepalived.router_id), "%s", self->name);
 	snprintf(keepalived.interface, sizeof(keepalived.interface), "%s", vrrp->config->node.lan);
 	ip_addr_format(own_address(vrrp->config), keepalived.own);
@@ -425,7 +469,7 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 		return child_signal(vrrp->keepalived, SIGHUP);
 	}
 	if (first) {
-		write_sticky(vrrp, false);
+		write_track(vrrp);
 		remove_stale_vips(vrrp);
 	}
 	if (!vrrp->restart)
@@ -464,7 +508,7 @@ int vrrp_new(struct sd_event *event, struct netlink *nl, const struct vrrp_paths
 	snprintf(vrrp->pid_path, PATH_MAX, "%s/keepalived.pid", paths->run_dir);
 	snprintf(vrrp->vrrp_pid_path, PATH_MAX, "%s/keepalived-vrrp.pid", paths->run_dir);
 	snprintf(vrrp->fifo_path, PATH_MAX, "%s/keepalived.fifo", paths->run_dir);
-	snprintf(vrrp->track_path, PATH_MAX, "%s/vrrp.sticky", paths->run_dir);
+	snprintf(vrrp->track_path, PATH_MAX, "%s/vrrp.track", paths->run_dir);
 	snprintf(vrrp->log_path, PATH_MAX, "%s/log/keepalived.log", paths->run_dir);
 	snprintf(vrrp->generation_path, PATH_MAX, "%s/generation", paths->state_dir);
 	vrrp->rendered = read_file(vrrp->conf_path);

@@ -18,7 +18,7 @@ struct sd_event;
 struct vrrp;
 
 struct vrrp_paths {
-	const char *run_dir;   /* keepalived.conf, .pid, .fifo, vrrp.sticky; log/keepalived.log */
+	const char *run_dir;   /* keepalived.conf, .pid, .fifo, vrrp.track; log/keepalived.log */
 	const char *state_dir; /* generation */
 };
 
@@ -41,6 +41,12 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config);
  * With a config (may be NULL) VIPs that nobody gave up are removed. For `netpas down`.
  */
 void vrrp_stop(struct vrrp *vrrp, const struct config *config);
+
+/*
+ * Whether any remote gateway is heard. One that hears none lets its partner have the VIPs, unless
+ * that hears none either. True until said otherwise.
+ */
+void vrrp_set_connected(struct vrrp *vrrp, bool connected);
 
 const struct role *vrrp_role(const struct vrrp *vrrp);
 void vrrp_seen(struct vrrp *vrrp, uint64_t generation);

@@ -19,6 +19,8 @@
  *   opened again), while without it keepalived ends and can be started again. The caller
  *   starts it when the interface holds `own`, and again when the interface was made anew: started
  *   too early it stays in FAULT until it is reloaded (keepalived's issue 1847).
+ * - A gateway that comes back waits before it may claim, until it has heard the other one for
+ *   sure: unicast adverts reach it only when the other end has its (new) link-layer address.
  * - Neighbours learn a VIP's new place from five announcements at once, five a second later, one
  *   every 30 s against what a snapshot or a switch forgot. When two masters meet, the one that
  *   gives way sends a last advert so that the other announces itself anew, without delay.
@@ -59,6 +61,7 @@ static void render_global(const struct keepalived *keepalived, FILE *out)
 		"global_defs {\n"
 		"\trouter_id %s\n"
 		"\tvrrp_version 3\n"
+		"\tvrrp_startup_delay " KEEPALIVED_STARTUP_DELAY "\n"
 		"\tscript_user root\n"
 		"\tenable_script_security\n"
 		"\tvrrp_notify_fifo \"%s\"\n"

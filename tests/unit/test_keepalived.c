@@ -53,6 +53,7 @@ static void whole_text(void **state)
 				  "global_defs {\n"
 				  "\trouter_id fra-a\n"
 				  "\tvrrp_version 3\n"
+				  "\tvrrp_startup_delay 1.5\n"
 				  "\tscript_user root\n"
 				  "\tenable_script_security\n"
 				  "\tvrrp_notify_fifo \"/run/netpas/keepalived.fifo\"\n"

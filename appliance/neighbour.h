@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* rtnetlink neighbours: ARP and neighbour discovery. */
+#ifndef NETPAS_NEIGHBOUR_H
+#define NETPAS_NEIGHBOUR_H
+
+#include "ip.h"
+#include "netlink.h"
+
+/*
+ * Ask for the link-layer address of a neighbour, unless it is known. The question also tells the
+ * neighbour, and the switches between, where this host is now. Does not wait. 0 or -errno.
+ */
+int neighbour_resolve(struct netlink *nl, const char *ifname, const struct ip_addr *addr);
+
+#endif
