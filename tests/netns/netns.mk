@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The lab in network namespaces: its tools, its tests, the demo.
+
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner)
+NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
+
+.PHONY: lab-tools netns-bins check-netns demo lab
+lab-tools: $(LAB_TOOLS)
+$(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $<
+
+netns-bins: $(NETNS_BINS)
+$(NETNS_BINS): $(BUILD)/netns/%: tests/netns/%.c $(BUILD)/libnetpas.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< \
+		$(BUILD)/libnetpas.a $(PKG_LIBS) -lcmocka
+-include $(NETNS_BINS:=.d)
+
+# TESTS="failover reload" runs these alone; KEEP=1 gives a shell in a failing topology.
+check-netns: deps programs lab-tools netns-bins ## gateways end to end in network namespaces (root)
+	$(Q)tests/netns/run $(BUILD) $(CHECK)/netns.tap $(TESTS)
+
+demo: deps programs lab-tools ## two sites, traffic, a dead gateway: what the customer sees
+	$(Q)BUILD=$(BUILD) tests/netns/demo
+
+lab: deps programs lab-tools ## the same network standing, with a shell (SITES=2|3, ENGINE=)
+	$(Q)BUILD=$(BUILD) tests/netns/lab-up
