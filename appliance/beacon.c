@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "hello.h"
 #include "log.h"
 #include "wanted.h"
@@ -45,14 +45,6 @@ struct beacon {
 	struct peer *private;
 	size_t n_peers;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 int beacon_new(struct sd_event *event, const struct beacon_handlers *handlers,
 	       struct beacon **ret_beacon)
@@ -117,7 +109,7 @@ static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self
 		.sin6_addr = peer_address(peer->id),
 		.sin6_scope_id = private->ifindex,
 	};
-	const uint64_t now = now_us();
+	const uint64_t now = clock_now_us();
 	struct hello hello = {
 		.from = config_self(beacon->config)->id,
 		.to = peer->id,
@@ -171,7 +163,7 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 	const bool active = hello->role == HELLO_ROLE_ACTIVE;
 	const bool changed =
 		!peer->alive || peer->active != active || peer->generation != hello->generation;
-	const uint64_t now = now_us();
+	const uint64_t now = clock_now_us();
 	/* Ours, that it answers: known only while its sending time is still kept. */
 	const uint32_t age = private->sequence - hello->echo_sequence;
 
@@ -279,7 +271,7 @@ static int beacon_tick(struct sd_event_source *source, uint64_t usec, void *data
 	beacon_announce(beacon);
 	/* If this daemon was held up, what came meanwhile counts before anybody is called dead. */
 	receive_hellos(beacon);
-	now = now_us();
+	now = clock_now_us();
 	for (size_t i = 0; i < beacon->n_peers; i++) {
 		const struct beacon_peer *peer = &beacon->peers[i];
 
@@ -334,7 +326,7 @@ static void add_peers(const struct beacon *beacon, const struct config *config, 
 	const struct config_site *remote = &config->mesh.sites[site];
 
 	for (size_t g = 0; g < remote->n_gateways; g++, (*n)++) {
-		private[*n].added_us = now_us();
+		private[*n].added_us = clock_now_us();
 		for (size_t i = 0; i < beacon->n_peers; i++) {
 			if (beacon->peers[i].id != remote->gateways[g].id)
 				continue;

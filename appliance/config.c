@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config_parse.h"
+#include "file.h"
 
 void config_free(struct config *config)
 {
@@ -244,28 +245,8 @@ static char *path_join(const char *dir, const char *name)
 	return path;
 }
 
-/* Read up to size bytes, fewer only at the end of the file. */
-static int read_whole(int fd, char *buf, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return 0;
-}
-
 /* Returns 0, -EFBIG, -EISDIR (not a regular file) or -errno; a byte more than the file has. */
-static int file_read(const char *path, char **ret_text, size_t *ret_len)
+static int input_read(const char *path, char **ret_text, size_t *ret_len)
 {
 	struct stat st;
 	char *text;
@@ -284,7 +265,7 @@ static int file_read(const char *path, char **ret_text, size_t *ret_len)
 	if (!text)
 		goto close_fd;
 	/* A file that grows meanwhile is being written: the rest is for the next load. */
-	ret = read_whole(fd, text, (size_t)st.st_size, ret_len);
+	ret = file_read(fd, text, (size_t)st.st_size, ret_len);
 	if (ret)
 		free(text);
 	else
@@ -302,7 +283,7 @@ static int input_load(struct input *input, const char *help, struct diag_list *d
 	size_t len = 0;
 	int ret;
 
-	ret = file_read(input->name, &text, &len);
+	ret = input_read(input->name, &text, &len);
 	if (ret == -ENOMEM)
 		return ret;
 	input->source = diag_source_own(diags, input->name, text, len);

@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 struct client {
 	struct client *next;
@@ -258,14 +259,6 @@ void control_free(struct control *control)
 	free(control);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Everything up to the end of the line, by the deadline. */
 static int receive_line(int fd, int64_t deadline, char **ret_line)
 {
@@ -275,7 +268,7 @@ static int receive_line(int fd, int64_t deadline, char **ret_line)
 
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		const int64_t left = deadline - now_ms();
+		const int64_t left = deadline - (int64_t)(clock_now_us() / 1000);
 		ssize_t n;
 
 		if (len == size) {
@@ -311,7 +304,7 @@ err:
 
 int control_request(const char *run_dir, const char *command, int timeout_ms, json_t **ret_answer)
 {
-	const int64_t deadline = now_ms() + timeout_ms;
+	const int64_t deadline = (int64_t)(clock_now_us() / 1000) + timeout_ms;
 	struct sockaddr_un address;
 	char request[128], *line = NULL;
 	json_t *answer;

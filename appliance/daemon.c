@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "control.h"
 #include "log.h"
 #include "route.h"
@@ -34,14 +35,6 @@
 #define REPAIR_INTERVAL_US 1000000u   /* between two repairs at the least */
 #define REPAIR_MAX_DELAY_US 30000000u /* after many failures */
 #define CHECK_INTERVAL_US 3000000u    /* between two looks at what changes without an event */
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 /* A message to hand to somebody else; NULL if out of memory. */
 static char *text_new(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -293,7 +286,7 @@ static int repair(struct daemon *d)
 	size_t steps = 0;
 	int rc;
 
-	d->repaired_us = now_us();
+	d->repaired_us = clock_now_us();
 	rc = kernel_converge(&d->kernel, d->applied, d->applied, &steps, d->problem);
 	if (!rc) {
 		rc = configure_services(d, d->config);
@@ -326,7 +319,7 @@ static int repair_due(struct sd_event_source *source, uint64_t usec, void *data)
 
 void daemon_repair_soon(struct daemon *d, const char *reason)
 {
-	const uint64_t since = now_us() - d->repaired_us;
+	const uint64_t since = clock_now_us() - d->repaired_us;
 	uint64_t delay = REPAIR_DELAY_US;
 
 	if (reason)

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
+
 _Static_assert(sizeof(wg_key) == KEY_LEN, "key length");
 _Static_assert(sizeof(wg_key_b64_string) == KEY_STRLEN, "key text length");
 
@@ -65,31 +67,12 @@ void key_wipe(struct key *key)
 	explicit_bzero(key, sizeof(*key));
 }
 
-/* Up to size bytes, fewer only at the end of the file. */
-static ssize_t read_whole(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
 int key_file_read(const char *path, struct key *ret_private)
 {
 	char buf[KEY_STRLEN + 8];
 	struct stat st;
 	struct key key;
-	ssize_t len;
+	size_t len = 0;
 	int fd, ret;
 
 	/* O_NONBLOCK: a FIFO put in its place must not hang us. */
@@ -108,12 +91,11 @@ int key_file_read(const char *path, struct key *ret_private)
 	ret = -EPERM;
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		goto close_fd;
-	len = read_whole(fd, buf, sizeof(buf) - 1);
-	ret = (int)len;
-	if (len < 0)
+	ret = file_read(fd, buf, sizeof(buf) - 1, &len);
+	if (ret)
 		goto close_fd;
 	ret = -EINVAL;
-	if ((size_t)len == sizeof(buf) - 1 || memchr(buf, '\0', (size_t)len))
+	if (len == sizeof(buf) - 1 || memchr(buf, '\0', len))
 		goto wipe;
 	while (len > 0 && strchr(" \t\r\n", buf[len - 1]))
 		len--;
@@ -133,42 +115,6 @@ close_fd:
 	return ret;
 }
 
-static int write_whole(int fd, const char *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* The name survives a power cut only when the directory is on disk, too. */
-static int sync_dir_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash == path ? strdup("/")
-		    : slash	  ? strndup(path, (size_t)(slash - path))
-				  : strdup(".");
-	int fd, ret = 0;
-
-	if (!dir)
-		return -ENOMEM;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) && errno != EINVAL)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 int key_file_create(const char *path, const struct key *private_key)
 {
 	char text[KEY_STRLEN + 1];
@@ -184,7 +130,7 @@ int key_file_create(const char *path, const struct key *private_key)
 	}
 	key_format(private_key, text);
 	text[KEY_STRLEN - 1] = '\n';
-	ret = write_whole(fd, text, KEY_STRLEN);
+	ret = file_write(fd, text, KEY_STRLEN);
 	explicit_bzero(text, sizeof(text));
 	if (!ret && fsync(fd))
 		ret = -errno;
@@ -195,7 +141,7 @@ int key_file_create(const char *path, const struct key *private_key)
 		ret = -errno;
 	(void)unlink(temporary); /* ours; what is left of it if this fails is harmless to path */
 	if (!ret)
-		ret = sync_dir_of(path);
+		ret = file_sync_directory(path);
 free_name:
 	free(temporary);
 	return ret;

@@ -17,11 +17,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
 #include "child.h"
+#include "clock.h"
+#include "file.h"
 #include "keepalived.h"
 #include "link.h"
 #include "log.h"
@@ -50,27 +51,6 @@ struct vrrp {
 };
 
 static void start_keepalived(struct vrrp *vrrp);
-
-static int write_file(const char *path, const char *text)
-{
-	char temp[PATH_MAX + 8];
-	FILE *file;
-	int rc = 0;
-
-	snprintf(temp, sizeof(temp), "%s.new", path);
-	file = fopen(temp, "we");
-	if (!file)
-		return -errno;
-	if (fputs(text, file) == EOF)
-		rc = -errno;
-	if (fclose(file) && !rc)
-		rc = -errno;
-	if (!rc && rename(temp, path))
-		rc = -errno;
-	if (rc)
-		(void)unlink(temp); /* a half-written file helps nobody */
-	return rc;
-}
 
 static char *read_file(const char *path)
 {
@@ -221,17 +201,9 @@ static int restart_due(struct sd_event_source *source, uint64_t usec, void *data
 	return 0;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 static void schedule_start(struct vrrp *vrrp)
 {
-	const uint64_t delay = child_backoff_delay_us(&vrrp->backoff, now_us());
+	const uint64_t delay = child_backoff_delay_us(&vrrp->backoff, clock_now_us());
 
 	if (vrrp->restart)
 		return;
@@ -314,7 +286,7 @@ static void start_keepalived(struct vrrp *vrrp)
 	char own[IP_ADDR_STRLEN];
 	int rc;
 
-	vrrp->backoff.started_us = now_us();
+	vrrp->backoff.started_us = clock_now_us();
 	if (!lan_ready(vrrp)) {
 		log_warning("keepalived: waits until %s has its address %s", vrrp->config->node.lan,
 			    ip_addr_format(own_address(vrrp->config), own));
@@ -350,7 +322,7 @@ static bool adopt_keepalived(struct vrrp *vrrp)
 		return false;
 	if (child_adopt(vrrp->event, pid, keepalived_exited, vrrp, &vrrp->keepalived))
 		return false;
-	vrrp->backoff.started_us = now_us();
+	vrrp->backoff.started_us = clock_now_us();
 	vrrp->lan_index = lan_index(vrrp);
 	log_info("keepalived: adopted (pid %d)", pid);
 	return true;
@@ -440,7 +412,7 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 		return rc;
 	changed = !vrrp->rendered || strcmp(vrrp->rendered, text);
 	if (changed)
-		rc = write_file(vrrp->conf_path, text);
+		rc = file_replace(vrrp->conf_path, text, strlen(text), 0600);
 	if (rc) {
 		free(text);
 		return rc;

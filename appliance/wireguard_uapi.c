@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "wireguard_device.h"
 
 #define UAPI_DIR "/var/run/wireguard"
@@ -442,21 +442,13 @@ char *wireguard_uapi_format(const struct wireguard_device *device,
 
 /* -- The socket -- */
 
-static int64_t uapi_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Wait for events until the deadline. 0 or -errno. */
 static int uapi_wait(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 
 	for (;;) {
-		int64_t left_ms = deadline_ms - uapi_now_ms();
+		int64_t left_ms = deadline_ms - (int64_t)(clock_now_us() / 1000);
 		int n;
 
 		if (left_ms <= 0)
@@ -579,7 +571,7 @@ static int uapi_receive(int fd, struct uapi_text *answer, int64_t deadline_ms)
 static int uapi_exchange(const char *ifname, const char *request,
 			 struct wireguard_device *ret_device)
 {
-	int64_t deadline_ms = uapi_now_ms() + UAPI_DEADLINE_MS;
+	int64_t deadline_ms = (int64_t)(clock_now_us() / 1000) + UAPI_DEADLINE_MS;
 	struct uapi_text answer = { 0 };
 	struct wireguard_device device = { 0 };
 	int fd, ret;

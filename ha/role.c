@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "file.h"
 
 #define STATE(s) (1u << ROLE_##s)
 #define ANY (STATE(STANDBY) | STATE(ACTIVE) | STATE(FAULT))
@@ -96,40 +96,6 @@ static int generation_parse(const char *text, size_t len, uint64_t *ret_generati
 	return 0;
 }
 
-static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return 0;
-}
-
-static int write_all(int fd, const char *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int role_load(const char *path, struct role *role)
 {
 	uint64_t generation = 0;
@@ -141,7 +107,7 @@ int role_load(const char *path, struct role *role)
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
 	if (fd >= 0) {
-		err = read_all(fd, buf, sizeof(buf), &len);
+		err = file_read(fd, buf, sizeof(buf), &len);
 		(void)close(fd); /* only read from */
 		if (!err)
 			err = generation_parse(buf, len, &generation);
@@ -153,55 +119,10 @@ int role_load(const char *path, struct role *role)
 	return 0;
 }
 
-/* A rename is on the disk only when its directory is. */
-static int directory_sync(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX] = ".";
-	int fd, err = 0;
-
-	if (slash == path)
-		strcpy(dir, "/");
-	else if (slash)
-		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		err = -errno;
-	(void)close(fd); /* only read from */
-	return err;
-}
-
 int role_save(const char *path, const struct role *role)
 {
-	char temp[PATH_MAX], text[48];
-	int fd, err, len;
+	char text[48];
+	int len = generation_format(role->generation, text, sizeof(text));
 
-	if ((size_t)snprintf(temp, sizeof(temp), "%s.new", path) >= sizeof(temp))
-		return -ENAMETOOLONG;
-	len = generation_format(role->generation, text, sizeof(text));
-
-	/* What a crash has left there may have any mode and any links: never write into it. */
-	if (unlink(temp) < 0 && errno != ENOENT)
-		return -errno;
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, text, (size_t)len);
-	if (!err && fsync(fd) < 0)
-		err = -errno;
-	if (close(fd) < 0 && !err)
-		err = -errno;
-	if (err)
-		goto remove;
-	if (rename(temp, path) < 0) {
-		err = -errno;
-		goto remove;
-	}
-	return directory_sync(path);
-
-remove:
-	(void)unlink(temp); /* the next call removes it too */
-	return err;
+	return file_replace(path, text, (size_t)len, 0600);
 }
