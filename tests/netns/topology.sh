@@ -452,7 +452,7 @@ traffic_start() {
 	local name=$1 from=$2 to=$3 address=$4 port=$5
 	shift 5
 	rm -f "$LAB_DIR/$name.ready"
-	lab_in "$to" traffic recv --port "$port" --json --ready "$LAB_DIR/$name.ready" --idle 30 \
+	lab_in "$to" traffic recv --port "$port" --json --ready "$LAB_DIR/$name.ready" --idle $((${TRAFFIC_IDLE:-30} * LAB_TIME_SCALE)) \
 		>"$LAB_DIR/$name.recv" 2>&1 &
 	TRAFFIC_RECV[$name]=$!
 	lab_wait "the receiver of $name" 5 test -e "$LAB_DIR/$name.ready"

@@ -174,6 +174,24 @@ static void test_env(void **state)
 	assert_string_equal(getenv("NETPAS_TEST_CHANGED"), "old");
 }
 
+/*
+ * The C library keeps signals 32 and 33 to itself: where our own parent left them ignored (make
+ * does, by posix_spawn), nobody can change that for a child.
+ */
+static unsigned long long ignored_for_good(void)
+{
+	unsigned long long ignored = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status))
+		if (sscanf(line, "SigIgn: %llx", &ignored) == 1)
+			break;
+	fclose(status);
+	return ignored & 3ULL << 31;
+}
+
 /* Nothing of the parent's: descriptors, mask, dispositions, session, standard input. */
 static void test_clean(void **state)
 {
@@ -201,7 +219,8 @@ static void test_clean(void **state)
 	    "readlink /proc/self/fd/0; grep -E '^Sig(Blk|Ign):' /proc/self/status | "
 	    "tr -d '\\t'; cut -d' ' -f6 /proc/$$/stat | grep -qx $$ && echo session",
 	    NULL);
-	snprintf(expect, sizeof(expect), "/dev/null\nSigBlk:%016x\nSigIgn:%016x\nsession\n", 0, 0);
+	snprintf(expect, sizeof(expect), "/dev/null\nSigBlk:%016x\nSigIgn:%016llx\nsession\n", 0,
+		 ignored_for_good());
 	assert_string_equal(log_text(), expect);
 
 	/* And the parent's are as they were. */
