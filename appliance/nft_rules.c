@@ -593,6 +593,8 @@ static const struct rule rules[] = {
 	RULE(OUTPUT_RAW, { udp_mesh, PORT_SOURCE }, { untracked, 0 }),
 
 	/* What this node says with an address of its site goes the way of the site's packets. */
+	/* Most of what passes here by far: the outer packets of the tunnels. */
+	RULE(OUTPUT, { udp_mesh, PORT_SOURCE }, RETURN),
 	RULE(OUTPUT, { mark_some, 0 }, RETURN),
 	RULE(OUTPUT, { mark_site4, IP4_SOURCE }),
 	RULE(OUTPUT, { mark_site6, IP6_SOURCE }),
