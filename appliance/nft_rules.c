@@ -540,10 +540,11 @@ static const struct rule rules[] = {
 	RULE(DROP_LAN, { mark_not_own, 0 }, DROP(LAN_SOURCE)),
 	RULE(DROP_LAN, DROP(LAN_DESTINATION)),
 
-	RULE(INPUT, { iif_loopback, 0 }, ACCEPT),
-	RULE(INPUT, { iif_tunnel, 0 }, GO(INPUT_TUNNEL)),
+	/* First what comes most by far: the outer packets of the tunnels. */
 	RULE(INPUT, { udp_mesh, PORT_DEST }, { from_node4, 0 }, ACCEPT),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, { from_node6, 0 }, ACCEPT),
+	RULE(INPUT, { iif_loopback, 0 }, ACCEPT),
+	RULE(INPUT, { iif_tunnel, 0 }, GO(INPUT_TUNNEL)),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, DROP(MESH_STRANGER)),
 	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, ACCEPT),
 	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, ACCEPT),
@@ -590,11 +591,8 @@ static const struct rule rules[] = {
 	RULE(ICMP_ERROR, { icmp6, ICMP6_TIME_EXCEEDED }, ACCEPT),
 	RULE(ICMP_ERROR, { icmp6, ICMP6_PARAM_PROB }, ACCEPT),
 
-	RULE(OUTPUT_RAW, { udp_mesh, PORT_SOURCE }, { untracked, 0 }),
-
 	/* What this node says with an address of its site goes the way of the site's packets. */
-	/* Most of what passes here by far: the outer packets of the tunnels. */
-	RULE(OUTPUT, { udp_mesh, PORT_SOURCE }, RETURN),
+	RULE(OUTPUT, { udp_mesh, PORT_SOURCE }, { untracked, 0 }, RETURN),
 	RULE(OUTPUT, { mark_some, 0 }, RETURN),
 	RULE(OUTPUT, { mark_site4, IP4_SOURCE }),
 	RULE(OUTPUT, { mark_site6, IP6_SOURCE }),

@@ -22,7 +22,6 @@ const char *const nft_chain_names[NFT_CHAIN_MAX] = {
 	[NFT_CHAIN_INPUT] = "input",
 	[NFT_CHAIN_INPUT_TUNNEL] = "input_tunnel",
 	[NFT_CHAIN_ICMP_ERROR] = "icmp_error",
-	[NFT_CHAIN_OUTPUT_RAW] = "output_raw",
 	[NFT_CHAIN_OUTPUT] = "output",
 	[NFT_CHAIN_OUTPUT_OTHER] = "output_other",
 	[NFT_CHAIN_OUTPUT_ERROR4] = "output_error4",
@@ -54,8 +53,7 @@ static const struct {
 	{ NFT_CHAIN_PREROUTING, "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, NF_ACCEPT },
 	{ NFT_CHAIN_FORWARD, "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP },
 	{ NFT_CHAIN_INPUT, "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP },
-	{ NFT_CHAIN_OUTPUT_RAW, "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW, NF_ACCEPT },
-	{ NFT_CHAIN_OUTPUT, "route", NF_INET_LOCAL_OUT, NF_IP_PRI_MANGLE, NF_ACCEPT },
+	{ NFT_CHAIN_OUTPUT, "route", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW, NF_ACCEPT },
 };
 
 /* nft's own numbers of types and byte orders; a concatenation has six bits for each part. */

@@ -136,6 +136,7 @@ static void service_start(struct service *service)
 		}
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
+		setsid(); /* of its own: the scheduler shares the CPU between sessions */
 		execvp(service->argv[0], service->argv);
 		fprintf(stderr, "supervisor: %s: %s\n", service->argv[0], strerror(errno));
 		_exit(127);
