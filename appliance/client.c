@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "daemon.h"
 #include "status.h"
+#include "teardown.h"
 
 /* Reloads of large configurations and slow engines take their time. */
 #define TIMEOUT_MS 120000
@@ -118,7 +118,7 @@ int client_down(const struct client_paths *paths, int argc, char **argv)
 		fprintf(stderr, "netpas: down takes no argument, got '%s'\n", argv[1]);
 		return 2;
 	}
-	rc = daemon_down_offline(&daemon_paths, error);
+	rc = teardown_offline(&daemon_paths, error);
 	if (rc) {
 		fprintf(stderr, "netpas: down: %s\n", *error ? error : strerror(-rc));
 		return 1;

@@ -7,4 +7,7 @@
 /* CLOCK_MONOTONIC, microseconds. */
 uint64_t clock_now_us(void);
 
+/* The same in milliseconds, to count with deadlines. */
+int64_t clock_now_ms(void);
+
 #endif

@@ -268,7 +268,7 @@ static int receive_line(int fd, int64_t deadline, char **ret_line)
 
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		const int64_t left = deadline - (int64_t)(clock_now_us() / 1000);
+		const int64_t left = deadline - clock_now_ms();
 		ssize_t n;
 
 		if (len == size) {
@@ -304,7 +304,7 @@ err:
 
 int control_request(const char *run_dir, const char *command, int timeout_ms, json_t **ret_answer)
 {
-	const int64_t deadline = (int64_t)(clock_now_us() / 1000) + timeout_ms;
+	const int64_t deadline = clock_now_ms() + timeout_ms;
 	struct sockaddr_un address;
 	char request[128], *line = NULL;
 	json_t *answer;

@@ -73,10 +73,4 @@ void daemon_repair_soon(struct daemon *daemon, const char *reason);
 /* Take everything away and leave the event loop with exit code 0. */
 int daemon_down(struct daemon *daemon, char error[static KERNEL_ERROR_LEN]);
 
-/*
- * The same without a daemon: everything of ours found in the kernel goes, keepalived too.
- * -EBUSY: a daemon holds the lock.
- */
-int daemon_down_offline(const struct daemon_paths *paths, char error[static KERNEL_ERROR_LEN]);
-
 #endif

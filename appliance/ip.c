@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
+
 unsigned int ip_bits(uint8_t family)
 {
 	switch (family) {
@@ -38,17 +40,6 @@ static int parse_v4(const char *text, uint8_t ret_bytes[static 4])
 	}
 	memcpy(ret_bytes, bytes, 4);
 	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* RFC 4291 section 2.2, all three forms. */

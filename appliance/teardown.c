@@ -9,7 +9,6 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "daemon.h"
 #include "log.h"
 #include "rundir.h"
 #include "sysctl.h"
@@ -120,7 +119,7 @@ static void stop_vrrp(struct sd_event *event, struct kernel *kernel,
 	config_free(config);
 }
 
-int daemon_down_offline(const struct daemon_paths *paths, char error[static KERNEL_ERROR_LEN])
+int teardown_offline(const struct daemon_paths *paths, char error[static KERNEL_ERROR_LEN])
 {
 	struct sd_event *event = NULL;
 	struct kernel kernel;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "hex.h"
 #include "wireguard_device.h"
 
 #define UAPI_DIR "/var/run/wireguard"
@@ -53,17 +54,6 @@ static int uapi_number(struct uapi_value value, uint64_t max, uint64_t *ret_numb
 	return 0;
 }
 
-static int uapi_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int uapi_key(struct uapi_value value, struct key *ret_key)
 {
 	struct key key;
@@ -72,8 +62,8 @@ static int uapi_key(struct uapi_value value, struct key *ret_key)
 	if (value.len != 2 * KEY_LEN)
 		return -EBADMSG;
 	for (size_t i = 0; i < KEY_LEN; i++) {
-		int high = uapi_hex_digit(value.text[2 * i]);
-		int low = uapi_hex_digit(value.text[2 * i + 1]);
+		int high = hex_digit(value.text[2 * i]);
+		int low = hex_digit(value.text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			ret = -EBADMSG;
@@ -448,7 +438,7 @@ static int uapi_wait(int fd, short events, int64_t deadline_ms)
 	struct pollfd pfd = { .fd = fd, .events = events };
 
 	for (;;) {
-		int64_t left_ms = deadline_ms - (int64_t)(clock_now_us() / 1000);
+		int64_t left_ms = deadline_ms - clock_now_ms();
 		int n;
 
 		if (left_ms <= 0)
@@ -571,7 +561,7 @@ static int uapi_receive(int fd, struct uapi_text *answer, int64_t deadline_ms)
 static int uapi_exchange(const char *ifname, const char *request,
 			 struct wireguard_device *ret_device)
 {
-	int64_t deadline_ms = (int64_t)(clock_now_us() / 1000) + UAPI_DEADLINE_MS;
+	int64_t deadline_ms = clock_now_ms() + UAPI_DEADLINE_MS;
 	struct uapi_text answer = { 0 };
 	struct wireguard_device device = { 0 };
 	int fd, ret;
