@@ -31,6 +31,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
 include appliance/appliance.mk
+include bpf/bpf.mk
 include tests/tests.mk
 include docs/docs.mk
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # netpasd and netpas. Everything but the two main files is one set of objects that tests link too.
 
-PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto
 # Lazy: the packages are installed by `deps` in the same make run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
@@ -9,7 +9,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 # The embeddable WireGuard library, compiled from where Debian's package installs it.
 WG_LIB    := /usr/share/doc/wireguard-tools/examples/embeddable-wg-library
 
-CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -isystem $(dir $(WG_LIB)) $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -Ibpf -isystem $(dir $(WG_LIB)) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL  = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
