@@ -50,6 +50,8 @@ static struct config *config_new(void)
 	config->mesh.engine = CONFIG_ENGINE_AUTO;
 	config->mesh.mtu = CONFIG_MTU;
 	config->mesh.keepalive_s = CONFIG_KEEPALIVE_S;
+	config->mesh.probe_fast_ms = CONFIG_PROBE_FAST_MS;
+	config->mesh.probe_slow_ms = CONFIG_PROBE_SLOW_MS;
 	config->node.key_file = strdup("private.key");
 	if (!config->node.key_file) {
 		free(config);
@@ -171,7 +173,7 @@ static int parse_inputs(const struct input *mesh_input, const struct input *node
 	if (ret)
 		goto free_config;
 	if (tree) {
-		config_node_read(&node_file, tree_root(tree), &config->node);
+		config_node_read(&node_file, tree_root(tree), &mesh_file, config);
 		tree_free(tree);
 		config_node_check(&node_file, &mesh_file, key_dir, config);
 	}
@@ -327,12 +329,38 @@ free_paths:
 
 const struct config_site *config_self_site(const struct config *config)
 {
-	return &config->mesh.sites[config->self_site];
+	return config->is_relay ? NULL : &config->mesh.sites[config->self_site];
 }
 
 const struct config_gateway *config_self(const struct config *config)
 {
-	return &config_self_site(config)->gateways[config->self_gateway];
+	const struct config_site *site = config_self_site(config);
+
+	return site ? &site->gateways[config->self_gateway] : NULL;
+}
+
+static const struct config_relay *self_relay(const struct config *config)
+{
+	return &config->mesh.relays[config->self_relay];
+}
+
+uint16_t config_self_id(const struct config *config)
+{
+	return config->is_relay ? self_relay(config)->id : config_self(config)->id;
+}
+
+const struct config_wan *config_self_wans(const struct config *config, size_t *ret_n)
+{
+	const struct config_wan *wans;
+
+	if (config->is_relay) {
+		*ret_n = self_relay(config)->n_wans;
+		wans = self_relay(config)->wans;
+	} else {
+		*ret_n = config_self(config)->n_wans;
+		wans = config_self(config)->wans;
+	}
+	return wans;
 }
 
 struct config_policy config_policy_with(const struct config *config, size_t site)
@@ -344,6 +372,7 @@ struct config_policy config_policy_with(const struct config *config, size_t site
 		.connect = true,
 		.mtu = config->mesh.mtu,
 		.mss_clamp = true,
+		.class = CONFIG_CLASS_BEST,
 	};
 
 	for (size_t i = 0; i < config->mesh.n_policies; i++) {

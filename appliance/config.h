@@ -26,9 +26,13 @@
 #define CONFIG_VIPS_MAX 16	    /* VIPs of one site; one VRRP packet carries 20 */
 #define CONFIG_PORT_BASE 16384	    /* default */
 #define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
-#define CONFIG_KEEPALIVE_S 25	    /* default */
-#define CONFIG_ADVERT_MS 100	    /* default VRRP advertisement interval */
-#define CONFIG_VRID 51		    /* default */
+#define CONFIG_MTU_MIN 1280
+#define CONFIG_MTU_MAX 9000
+#define CONFIG_KEEPALIVE_S 25	 /* default */
+#define CONFIG_ADVERT_MS 100	 /* default VRRP advertisement interval */
+#define CONFIG_VRID 51		 /* default */
+#define CONFIG_PROBE_FAST_MS 10	 /* default interval of probes on paths that carry traffic */
+#define CONFIG_PROBE_SLOW_MS 500 /* default on the others */
 
 enum config_engine {
 	CONFIG_ENGINE_AUTO, /* the kernel where it has WireGuard, else user space */
@@ -37,6 +41,25 @@ enum config_engine {
 	CONFIG_ENGINE_MAX,
 };
 extern const char *const config_engine_names[CONFIG_ENGINE_MAX]; /* "auto", ... */
+
+/* How the programs of the data plane are attached; less is taken if the machine cannot do it. */
+enum config_dataplane {
+	CONFIG_DATAPLANE_AUTO,	  /* the best that works: native XDP, generic XDP, tc */
+	CONFIG_DATAPLANE_GENERIC, /* generic XDP, else tc */
+	CONFIG_DATAPLANE_TC,
+	CONFIG_DATAPLANE_OFF, /* none: nftables, policy routing and the direct path alone */
+	CONFIG_DATAPLANE_MAX,
+};
+extern const char *const config_dataplane_names[CONFIG_DATAPLANE_MAX]; /* "auto", ... */
+
+/* What a site pair asks of its paths. */
+enum config_class {
+	CONFIG_CLASS_BEST,	/* one path, left when it dies */
+	CONFIG_CLASS_PROTECTED, /* every packet by two disjoint paths */
+	CONFIG_CLASS_BULK,	/* flows spread over the good paths */
+	CONFIG_CLASS_MAX,
+};
+extern const char *const config_class_names[CONFIG_CLASS_MAX]; /* "best", ... */
 
 /* One WAN address. private_addr equals public_addr where the file gives no private one. */
 struct config_wan {
@@ -79,6 +102,7 @@ struct config_relay {
 	struct key public_key;
 	struct config_wan *wans;
 	size_t n_wans;
+	uint32_t limit_pps; /* packets a second that it takes of each node; 0: no limit */
 };
 
 /* What holds between two sites; without an entry: connected, the mesh's MTU, MSS clamped. */
@@ -87,6 +111,7 @@ struct config_policy {
 	bool connect;
 	uint16_t mtu; /* tunnel MTU, 1280..9000 */
 	bool mss_clamp;
+	enum config_class class;
 };
 
 struct config_mesh {
@@ -94,7 +119,9 @@ struct config_mesh {
 	uint16_t port_base;
 	enum config_engine engine;
 	uint16_t mtu;
-	uint16_t keepalive_s; /* WireGuard persistent keepalive, 1..120 s */
+	uint16_t keepalive_s;	/* WireGuard persistent keepalive, 1..120 s */
+	uint32_t probe_fast_ms; /* 5..1000 */
+	uint32_t probe_slow_ms; /* probe_fast_ms..10000 */
 	struct config_site *sites;
 	size_t n_sites;
 	struct config_relay *relays;
@@ -122,6 +149,7 @@ struct config_node {
 	char (*wans)[CONFIG_IFNAME_LEN]; /* at least one, distinct */
 	size_t n_wans;
 	enum config_engine engine; /* the mesh's unless node.yaml says otherwise */
+	enum config_dataplane dataplane;
 	struct config_allow *allow;
 	size_t n_allow;
 };
@@ -129,7 +157,9 @@ struct config_node {
 struct config {
 	struct config_mesh mesh;
 	struct config_node node;
-	size_t self_site, self_gateway; /* this node in mesh.sites */
+	bool is_relay;			/* this node is a relay: self_relay, no LAN, no site */
+	size_t self_relay;		/* in mesh.relays */
+	size_t self_site, self_gateway; /* this node in mesh.sites, if it is a gateway */
 	struct key private_key;		/* belongs to the gateway's public key (checked) */
 	uint64_t digest; /* of the canonical form of mesh; equal on nodes that agree */
 };
@@ -154,8 +184,13 @@ int config_parse(const char *mesh_name, const char *mesh, size_t mesh_len, const
 void config_print_mesh(const struct config *config, FILE *out);
 void config_print_node(const struct config *config, FILE *out);
 
+/* Of a gateway; a relay has none. */
 const struct config_site *config_self_site(const struct config *config);
 const struct config_gateway *config_self(const struct config *config);
+
+/* Of any node: its id and its WAN addresses. */
+uint16_t config_self_id(const struct config *config);
+const struct config_wan *config_self_wans(const struct config *config, size_t *ret_n);
 
 /* The policy between this node's site and another one (defaults where the file has none). */
 struct config_policy config_policy_with(const struct config *config, size_t site);

@@ -437,6 +437,92 @@ free_families:
 	free(families);
 }
 
+/* WAN addresses of a gateway by family. Two are as good as more, so two is all that is counted. */
+struct wan_count {
+	uint8_t v4, v6;
+	bool known; /* all of them could be read */
+};
+
+static struct wan_count wans_count(struct config_file *file, const struct config_wan *wans,
+				   size_t n_wans)
+{
+	struct wan_count count = { .known = n_wans };
+
+	for (size_t w = 0; w < n_wans; w++) {
+		uint8_t *of = wans[w].public_addr.family == IP_V6 ? &count.v6 : &count.v4;
+
+		if (!config_mark_find(file, &wans[w].public_addr))
+			count.known = false;
+		else if (*of < 2)
+			++*of;
+	}
+	return count;
+}
+
+/* Gateways that have no family in common have been reported, and what is not known may be right. */
+static bool may_be_protected(const struct wan_count *a, const struct wan_count *b,
+			     const struct wan_count *relays)
+{
+	unsigned int direct4 = a->v4 < b->v4 ? a->v4 : b->v4;
+	unsigned int direct6 = a->v6 < b->v6 ? a->v6 : b->v6;
+
+	if (!a->known || !b->known || !relays->known || !(direct4 + direct6))
+		return true;
+	return direct4 + direct6 > 1 || (direct4 && relays->v4) || (direct6 && relays->v6);
+}
+
+/*
+ * Where every gateway has one WAN address and no relay has one of the family, all packets go the
+ * same way and class protected would promise what it never gives. A relay is taken for a second
+ * way, though it starts and ends at the same addresses: there is no better one from a gateway
+ * that has one address. If only some pairs of gateways have two ways that is for the operator to
+ * judge: it may well be her standby that has but one.
+ */
+static void check_protected(struct config_file *file, const struct config_mesh *mesh,
+			    const struct config_policy *const *policies, size_t n_policies)
+{
+	struct wan_count relays = { .known = !file->broken };
+	struct wan_count(*sites)[2];
+
+	sites = config_array(file, mesh->n_sites, sizeof(*sites));
+	if (!sites)
+		return;
+	for (size_t r = 0; r < mesh->n_relays; r++) {
+		struct wan_count count =
+			wans_count(file, mesh->relays[r].wans, mesh->relays[r].n_wans);
+
+		relays.v4 |= count.v4;
+		relays.v6 |= count.v6;
+		relays.known &= count.known;
+	}
+	for (size_t s = 0; s < mesh->n_sites; s++) {
+		for (size_t g = 0; g < mesh->sites[s].n_gateways && g < 2; g++)
+			sites[s][g] = wans_count(file, mesh->sites[s].gateways[g].wans,
+						 mesh->sites[s].gateways[g].n_wans);
+	}
+	for (size_t i = 0; i < n_policies; i++) {
+		const struct config_policy *policy = policies[i];
+		const struct config_site *a = &mesh->sites[policy->site_a];
+		const struct config_site *b = &mesh->sites[policy->site_b];
+		bool may = !a->n_gateways || !b->n_gateways;
+
+		if (policy->class != CONFIG_CLASS_PROTECTED || !policy->connect)
+			continue;
+		for (size_t g = 0; g < a->n_gateways && g < 2; g++) {
+			for (size_t h = 0; h < b->n_gateways && h < 2; h++)
+				may |= may_be_protected(&sites[policy->site_a][g],
+							&sites[policy->site_b][h], &relays);
+		}
+		if (!may)
+			config_error(
+				file, config_mark_find(file, &policy->class),
+				"add a relay, or a second WAN address to a gateway of each site",
+				"there are no two disjoint paths between '%s' and '%s'", a->name,
+				b->name);
+	}
+	free(sites);
+}
+
 void config_mesh_check(struct config_file *file, const struct config_mesh *mesh)
 {
 	const struct config_policy **policies;
@@ -457,6 +543,7 @@ void config_mesh_check(struct config_file *file, const struct config_mesh *mesh)
 		check_site(file, &mesh->sites[s]);
 	n_policies = check_policies(file, mesh, policies);
 	check_wan_families(file, mesh, members, n_members, policies, n_policies);
+	check_protected(file, mesh, policies, n_policies);
 	free(policies);
 free_members:
 	free(members);

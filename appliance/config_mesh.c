@@ -14,6 +14,12 @@ const char *const config_engine_names[CONFIG_ENGINE_MAX] = {
 	[CONFIG_ENGINE_USER] = "user",
 };
 
+const char *const config_class_names[CONFIG_CLASS_MAX] = {
+	[CONFIG_CLASS_BEST] = "best",
+	[CONFIG_CLASS_PROTECTED] = "protected",
+	[CONFIG_CLASS_BULK] = "bulk",
+};
+
 static void read_addr(struct config_file *file, const struct tree_node *node, const char *what,
 		      struct ip_addr *field)
 {
@@ -233,11 +239,20 @@ static const struct config_word gateway_words[] = {
 	{ "wan", true, read_member_wan },
 };
 
+static void read_relay_limit(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct config_member *member = object;
+	unsigned int number = 0;
+
+	if ((value->kind == TREE_SCALAR && !strcmp(value->text, "0")) ||
+	    config_read_number(file, value, "limit", 1000, 100000000, &number))
+		member->relay->limit_pps = number;
+}
+
 static const struct config_word relay_words[] = {
-	{ "name", true, read_member_name },
-	{ "id", true, read_member_id },
-	{ "public_key", true, read_member_key },
-	{ "wan", true, read_member_wan },
+	{ "name", true, read_member_name },	 { "id", true, read_member_id },
+	{ "public_key", true, read_member_key }, { "wan", true, read_member_wan },
+	{ "limit", false, read_relay_limit },
 };
 
 static void read_site_name(struct config_file *file, const struct tree_node *value, void *object)
@@ -388,7 +403,7 @@ static bool read_mtu(struct config_file *file, const struct tree_node *value, ui
 {
 	unsigned int number;
 
-	if (!config_read_number(file, value, "mtu", 1280, 9000, &number))
+	if (!config_read_number(file, value, "mtu", CONFIG_MTU_MIN, CONFIG_MTU_MAX, &number))
 		return false;
 	*mtu = (uint16_t)number;
 	return true;
@@ -411,11 +426,22 @@ static void read_policy_mss(struct config_file *file, const struct tree_node *va
 		reader->policy->mss_clamp = choice;
 }
 
+static void read_policy_class(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct policy_reader *reader = object;
+	unsigned int choice;
+
+	if (!config_read_choice(file, value, "class", config_class_names, CONFIG_CLASS_MAX,
+				&choice))
+		return;
+	reader->policy->class = choice;
+	config_mark_add(file, &reader->policy->class, value);
+}
+
 static const struct config_word policy_words[] = {
-	{ "between", true, read_policy_between },
-	{ "connect", false, read_policy_connect },
-	{ "mtu", false, read_policy_mtu },
-	{ "mss", false, read_policy_mss },
+	{ "between", true, read_policy_between }, { "connect", false, read_policy_connect },
+	{ "mtu", false, read_policy_mtu },	  { "mss", false, read_policy_mss },
+	{ "class", false, read_policy_class },
 };
 
 static void read_mesh_name(struct config_file *file, const struct tree_node *value, void *object)
@@ -463,6 +489,55 @@ static void read_mesh_keepalive(struct config_file *file, const struct tree_node
 		mesh->keepalive_s = (uint16_t)(ms / 1000);
 }
 
+#define PROBE_MIN_MS 5
+
+static void read_probe_fast(struct config_file *file, const struct tree_node *value, void *object)
+{
+	struct config_mesh *mesh = object;
+	unsigned int ms = PROBE_MIN_MS; /* if it is wrong nothing of slow can be less */
+
+	if (config_read_duration(file, value, "fast", PROBE_MIN_MS, 1000, 1, &ms))
+		config_mark_add(file, &mesh->probe_fast_ms, value);
+	mesh->probe_fast_ms = ms;
+}
+
+static void read_probe_slow(struct config_file *file, const struct tree_node *value, void *object)
+{
+	struct config_mesh *mesh = object;
+	unsigned int ms;
+
+	if (!config_read_duration(file, value, "slow", PROBE_MIN_MS, 10000, 1, &ms))
+		return;
+	mesh->probe_slow_ms = ms;
+	config_mark_add(file, &mesh->probe_slow_ms, value);
+}
+
+static const struct config_word probe_words[] = {
+	{ "fast", false, read_probe_fast },
+	{ "slow", false, read_probe_slow },
+};
+
+static void read_mesh_probes(struct config_file *file, const struct tree_node *value, void *object)
+{
+	struct config_mesh *mesh = object;
+	const struct diag_place *fast, *slow;
+	char help[64];
+
+	(void)config_read_words(file, value, "probes", probe_words, N_WORDS(probe_words), mesh);
+	if (mesh->probe_slow_ms >= mesh->probe_fast_ms)
+		return;
+	fast = config_mark_find(file, &mesh->probe_fast_ms);
+	slow = config_mark_find(file, &mesh->probe_slow_ms);
+	if (!slow) {
+		mesh->probe_slow_ms = mesh->probe_fast_ms;
+		return;
+	}
+	snprintf(help, sizeof(help), "'fast' is %dms unless it is given", CONFIG_PROBE_FAST_MS);
+	config_error(file, slow, fast ? "paths in use are probed more often than the others" : help,
+		     "slow %ums is less than fast %ums", mesh->probe_slow_ms, mesh->probe_fast_ms);
+	config_note(file, fast, "which is here");
+}
+
 static void read_mesh_sites(struct config_file *file, const struct tree_node *value, void *object)
 {
 	struct config_mesh *mesh = object;
@@ -498,6 +573,7 @@ static void read_mesh_relays(struct config_file *file, const struct tree_node *v
 			.public_key = &relay->public_key,
 			.wans = &relay->wans,
 			.n_wans = &relay->n_wans,
+			.relay = relay,
 		};
 
 		(void)config_read_words(file, item, "relay", relay_words, N_WORDS(relay_words),
@@ -528,6 +604,7 @@ static void read_mesh_policies(struct config_file *file, const struct tree_node 
 			.connect = true,
 			.mtu = mesh->mtu,
 			.mss_clamp = true,
+			.class = CONFIG_CLASS_BEST,
 		};
 		(void)config_read_words(file, item, "policy", policy_words, N_WORDS(policy_words),
 					&reader);
@@ -539,8 +616,9 @@ static void read_mesh_policies(struct config_file *file, const struct tree_node 
 static const struct config_word mesh_words[] = {
 	{ "mesh", false, read_mesh_name },	     { "port_base", false, read_mesh_port_base },
 	{ "engine", false, read_mesh_engine },	     { "mtu", false, read_mesh_mtu },
-	{ "keepalive", false, read_mesh_keepalive }, { "sites", true, read_mesh_sites },
-	{ "relays", false, read_mesh_relays },	     { "policies", false, read_mesh_policies },
+	{ "keepalive", false, read_mesh_keepalive }, { "probes", false, read_mesh_probes },
+	{ "sites", true, read_mesh_sites },	     { "relays", false, read_mesh_relays },
+	{ "policies", false, read_mesh_policies },
 };
 
 void config_mesh_read(struct config_file *file, const struct tree_node *root,
@@ -548,4 +626,9 @@ void config_mesh_read(struct config_file *file, const struct tree_node *root,
 {
 	file->broken =
 		!config_read_words(file, root, "the file", mesh_words, N_WORDS(mesh_words), mesh);
+	/* A node that is not in the file may be a relay in a list that could not be read. */
+	for (const struct tree_node *key = root->first; !file->broken && key; key = key->next) {
+		if (key->kind == TREE_SCALAR && !strcmp(key->text, "relays"))
+			file->broken = key->value->kind != TREE_LIST;
+	}
 }

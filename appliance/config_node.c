@@ -9,16 +9,66 @@
 
 #define N_WORDS(words) (sizeof(words) / sizeof((words)[0]))
 
+const char *const config_dataplane_names[CONFIG_DATAPLANE_MAX] = {
+	[CONFIG_DATAPLANE_AUTO] = "auto",
+	[CONFIG_DATAPLANE_GENERIC] = "generic",
+	[CONFIG_DATAPLANE_TC] = "tc",
+	[CONFIG_DATAPLANE_OFF] = "off",
+};
+
+/* The node that is being read, and what it is, as far as its name has told. */
+struct node_reader {
+	struct config *config;
+	struct config_node *node;
+	bool is_gateway, is_relay; /* neither: not known */
+};
+
+/* Finds this node in the mesh by its name. */
+static bool find_self(struct config *config)
+{
+	const struct config_mesh *mesh = &config->mesh;
+	const char *name = config->node.name;
+
+	if (!*name)
+		return false;
+	for (size_t s = 0; s < mesh->n_sites; s++) {
+		const struct config_site *site = &mesh->sites[s];
+
+		for (size_t g = 0; g < site->n_gateways; g++) {
+			if (strcmp(site->gateways[g].name, name))
+				continue;
+			config->self_site = s;
+			config->self_gateway = g;
+			return true;
+		}
+	}
+	for (size_t r = 0; r < mesh->n_relays; r++) {
+		if (strcmp(mesh->relays[r].name, name))
+			continue;
+		config->is_relay = true;
+		config->self_relay = r;
+		config->self_site = SIZE_MAX; /* none: equal to no site */
+		config->self_gateway = SIZE_MAX;
+		return true;
+	}
+	return false;
+}
+
 static void read_name(struct config_file *file, const struct tree_node *value, void *object)
 {
-	struct config_node *node = object;
+	struct node_reader *reader = object;
 
-	(void)config_read_name(file, value, "node name", node->name);
+	if (!config_read_name(file, value, "node name", reader->node->name) ||
+	    !find_self(reader->config))
+		return;
+	reader->is_relay = reader->config->is_relay;
+	reader->is_gateway = !reader->is_relay;
 }
 
 static void read_key(struct config_file *file, const struct tree_node *value, void *object)
 {
-	struct config_node *node = object;
+	const struct node_reader *reader = object;
+	struct config_node *node = reader->node;
 	const char *text;
 	char *copy;
 
@@ -37,9 +87,14 @@ static void read_key(struct config_file *file, const struct tree_node *value, vo
 static void read_interface_lan(struct config_file *file, const struct tree_node *value,
 			       void *object)
 {
-	struct config_node *node = object;
+	const struct node_reader *reader = object;
 
-	(void)config_read_ifname(file, value, node->lan);
+	if (reader->is_relay)
+		config_error(file, &value->place,
+			     "remove 'lan': a relay passes tunnels on from WAN to WAN, unread",
+			     "'%s' is a relay, and a relay has no LAN", reader->node->name);
+	else
+		(void)config_read_ifname(file, value, reader->node->lan);
 }
 
 /* More interfaces than any machine has: what follows compares each with each. */
@@ -48,7 +103,8 @@ static void read_interface_lan(struct config_file *file, const struct tree_node 
 static void read_interface_wan(struct config_file *file, const struct tree_node *value,
 			       void *object)
 {
-	struct config_node *node = object;
+	const struct node_reader *reader = object;
+	struct config_node *node = reader->node;
 
 	if (!config_read_list(file, value, "wan", 1, WANS_MAX) || value->n > WANS_MAX)
 		return;
@@ -78,24 +134,51 @@ static void read_interface_wan(struct config_file *file, const struct tree_node 
 }
 
 static const struct config_word interface_words[] = {
+	{ "lan", false, read_interface_lan },
+	{ "wan", true, read_interface_wan },
+};
+
+static const struct config_word gateway_interface_words[] = {
 	{ "lan", true, read_interface_lan },
 	{ "wan", true, read_interface_wan },
 };
 
 static void read_interfaces(struct config_file *file, const struct tree_node *value, void *object)
 {
-	(void)config_read_words(file, value, "interfaces", interface_words,
+	const struct node_reader *reader = object;
+
+	(void)config_read_words(file, value, "interfaces",
+				reader->is_gateway ? gateway_interface_words : interface_words,
 				N_WORDS(interface_words), object);
 }
 
 static void read_engine(struct config_file *file, const struct tree_node *value, void *object)
 {
-	struct config_node *node = object;
+	const struct node_reader *reader = object;
 	unsigned int choice;
 
-	if (config_read_choice(file, value, "engine", config_engine_names, CONFIG_ENGINE_MAX,
-			       &choice))
-		node->engine = choice;
+	if (reader->is_relay)
+		config_error(file, &value->place, "remove 'engine': no tunnel ends at a relay",
+			     "'%s' is a relay, and a relay has no engine", reader->node->name);
+	else if (config_read_choice(file, value, "engine", config_engine_names, CONFIG_ENGINE_MAX,
+				    &choice))
+		reader->node->engine = choice;
+}
+
+static void read_dataplane(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct node_reader *reader = object;
+	unsigned int choice;
+
+	if (!config_read_choice(file, value, "dataplane", config_dataplane_names,
+				CONFIG_DATAPLANE_MAX, &choice))
+		return;
+	if (reader->is_relay && choice == CONFIG_DATAPLANE_OFF)
+		config_error(file, &value->place, "stop netpasd on it, or take it out of the mesh",
+			     "'%s' is a relay, and would pass nothing on without a data plane",
+			     reader->node->name);
+	else
+		reader->node->dataplane = choice;
 }
 
 static void read_allow_from(struct config_file *file, const struct tree_node *value, void *object)
@@ -160,7 +243,8 @@ static void check_allow_proto(struct config_file *file, const struct tree_node *
 
 static void read_allow(struct config_file *file, const struct tree_node *value, void *object)
 {
-	struct config_node *node = object;
+	const struct node_reader *reader = object;
+	struct config_node *node = reader->node;
 
 	if (!config_read_list(file, value, "allow", 0, SIZE_MAX))
 		return;
@@ -174,20 +258,28 @@ static void read_allow(struct config_file *file, const struct tree_node *value, 
 	}
 }
 
-/* In this order: WAN interfaces are compared with the LAN's. */
+/* In this order: the name tells what the rest may be; WAN interfaces are compared with the LAN's. */
 static const struct config_word node_words[] = {
 	{ "node", true, read_name },
 	{ "key", false, read_key },
 	{ "interfaces", true, read_interfaces },
 	{ "engine", false, read_engine },
+	{ "dataplane", false, read_dataplane },
 	{ "allow", false, read_allow },
 };
 
 void config_node_read(struct config_file *file, const struct tree_node *root,
-		      struct config_node *node)
+		      const struct config_file *mesh_file, struct config *config)
 {
-	file->broken =
-		!config_read_words(file, root, "the file", node_words, N_WORDS(node_words), node);
+	struct node_reader reader = {
+		.config = config,
+		.node = &config->node,
+		/* A node of any other name, or of none, is a gateway where there are no relays. */
+		.is_gateway = !mesh_file->broken && !config->mesh.n_relays,
+	};
+
+	file->broken = !config_read_words(file, root, "the file", node_words, N_WORDS(node_words),
+					  &reader);
 }
 
 static int allow_compare(const void *a, const void *b)
@@ -244,7 +336,7 @@ static void unknown_node(struct config_file *file, struct config_file *mesh_file
 	}
 	word_guess_init(&guess, node->name);
 	for (size_t i = 0; i < n; i++) {
-		/* A gateway whose own name is wrong may be the one that is meant. */
+		/* A node whose own name is wrong may be the one that is meant. */
 		if (!config_mark_find(mesh_file, members[i].name))
 			goto free_members;
 		word_guess_offer(&guess, members[i].name);
@@ -252,9 +344,10 @@ static void unknown_node(struct config_file *file, struct config_file *mesh_file
 	if (guess.nearest)
 		snprintf(help, sizeof(help), "did you mean '%s'?", guess.nearest);
 	else
-		snprintf(help, sizeof(help), "write the name of one of the mesh's gateways");
-	config_error(file, config_mark_find(file, node->name), help, "%s has no gateway '%s'",
-		     mesh_file->name, node->name);
+		snprintf(help, sizeof(help),
+			 "write the name of one of the mesh's gateways or relays");
+	config_error(file, config_mark_find(file, node->name), help,
+		     "%s has no gateway or relay '%s'", mesh_file->name, node->name);
 free_members:
 	free(members);
 }
@@ -298,9 +391,12 @@ static void key_error(struct config_file *file, const struct diag_place *place, 
 	}
 }
 
-/* Does the private key belong to the public one that the mesh has of this node? */
+/*
+ * Does the private key belong to the public one that the mesh has of this node? That is NULL if
+ * the mesh does not have this node.
+ */
 static void check_key(struct config_file *file, struct config_file *mesh_file, const char *key_dir,
-		      const struct config_gateway *gateway, struct config *config)
+		      const struct key *expected, struct config *config)
 {
 	const struct diag_place *place = config_mark_find(file, &config->node.key_file);
 	const struct diag_place *public_place = NULL;
@@ -319,21 +415,21 @@ static void check_key(struct config_file *file, struct config_file *mesh_file, c
 		key_error(file, place, path, ret);
 		goto free_path;
 	}
-	if (gateway)
-		public_place = config_mark_find(mesh_file, &gateway->public_key);
+	if (expected)
+		public_place = config_mark_find(mesh_file, expected);
 	if (!public_place)
 		goto free_path;
 	key_public(&config->private_key, &public_key);
-	if (key_equal(&gateway->public_key, &config->private_key)) {
+	if (key_equal(expected, &config->private_key)) {
 		snprintf(help, sizeof(help), "its public key is %s", key_format(&public_key, text));
 		config_error(mesh_file, public_place, help,
-			     "this is the private key of '%s': make a new one", gateway->name);
-	} else if (!key_equal(&gateway->public_key, &public_key)) {
+			     "this is the private key of '%s': make a new one", config->node.name);
+	} else if (!key_equal(expected, &public_key)) {
 		snprintf(help, sizeof(help), "the public key of that file is %s",
 			 key_format(&public_key, text));
 		config_error(mesh_file, public_place, help,
 			     "public key of '%s' does not belong to its key file %.200s",
-			     gateway->name, path);
+			     config->node.name, path);
 	}
 free_path:
 	free(path);
@@ -342,37 +438,20 @@ free_path:
 void config_node_check(struct config_file *file, struct config_file *mesh_file, const char *key_dir,
 		       struct config *config)
 {
-	const struct diag_place *place = config_mark_find(file, config->node.name);
 	const struct config_mesh *mesh = &config->mesh;
-	const struct config_gateway *self = NULL;
+	const struct key *public_key = NULL;
 
 	check_allow(file, &config->node);
-	for (size_t s = 0; place && s < mesh->n_sites && !self; s++) {
-		const struct config_site *site = &mesh->sites[s];
-
-		for (size_t g = 0; g < site->n_gateways; g++) {
-			if (strcmp(site->gateways[g].name, config->node.name))
-				continue;
-			config->self_site = s;
-			config->self_gateway = g;
-			self = &site->gateways[g];
-			break;
-		}
-	}
+	if (find_self(config))
+		public_key = config->is_relay ? &mesh->relays[config->self_relay].public_key
+					      : &config_self(config)->public_key;
 	if (key_dir)
-		check_key(file, mesh_file, key_dir, self, config);
-	if (self || !place || mesh_file->broken || !mesh->n_sites)
+		check_key(file, mesh_file, key_dir, public_key, config);
+	if (public_key || !*config->node.name || mesh_file->broken || !mesh->n_sites)
 		return;
 	for (size_t s = 0; s < mesh->n_sites; s++) {
 		if (!mesh->sites[s].n_gateways)
 			return; /* reported, and this node may be one of them */
-	}
-	for (size_t r = 0; r < mesh->n_relays; r++) {
-		if (strcmp(mesh->relays[r].name, config->node.name))
-			continue;
-		config_error(file, place, "run it on the gateways of the sites",
-			     "this node is a relay; this version runs gateways only");
-		return;
 	}
 	unknown_node(file, mesh_file, mesh, &config->node);
 }

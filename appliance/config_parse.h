@@ -118,7 +118,8 @@ struct config_member {
 	struct config_wan **wans;
 	size_t *n_wans;
 	const struct config_site *site; /* NULL: a relay */
-	struct config_gateway *gateway;
+	struct config_gateway *gateway; /* likewise */
+	struct config_relay *relay;	/* NULL: a gateway */
 };
 
 /* All gateways, site by site, and then all relays. free() the array. */
@@ -129,8 +130,9 @@ void config_mesh_read(struct config_file *file, const struct tree_node *root,
 		      struct config_mesh *mesh);
 void config_mesh_check(struct config_file *file, const struct config_mesh *mesh);
 void config_prefixes_check(struct config_file *file, const struct config_mesh *mesh);
+/* What a node may say depends on what it is, so the mesh must have been read. */
 void config_node_read(struct config_file *file, const struct tree_node *root,
-		      struct config_node *node);
+		      const struct config_file *mesh_file, struct config *config);
 /*
  * Finds this node in the mesh, and reads its key: relative to key_dir, which is "" or ends in '/'.
  * With NULL the key is not looked at.

@@ -111,9 +111,10 @@ void config_print_mesh(const struct config *config, FILE *out)
 	const struct config_mesh *mesh = &config->mesh;
 	char key[KEY_STRLEN];
 
-	fprintf(out, "mesh: %s\nport_base: %u\nengine: %s\nmtu: %u\nkeepalive: %us\nsites:\n",
-		mesh->name, mesh->port_base, config_engine_names[mesh->engine], mesh->mtu,
-		mesh->keepalive_s);
+	fprintf(out, "mesh: %s\nport_base: %u\nengine: %s\nmtu: %u\nkeepalive: %us\n", mesh->name,
+		mesh->port_base, config_engine_names[mesh->engine], mesh->mtu, mesh->keepalive_s);
+	fprintf(out, "probes: {fast: %ums, slow: %ums}\nsites:\n", mesh->probe_fast_ms,
+		mesh->probe_slow_ms);
 	for (size_t i = 0; i < mesh->n_sites; i++)
 		print_site(&mesh->sites[i], out);
 	if (mesh->n_relays)
@@ -124,16 +125,18 @@ void config_print_mesh(const struct config *config, FILE *out)
 		fprintf(out, "  - name: %s\n    id: %u\n    public_key: %s\n", relay->name,
 			relay->id, key_format(&relay->public_key, key));
 		print_wans("    ", relay->wans, relay->n_wans, out);
+		fprintf(out, "    limit: %u\n", relay->limit_pps);
 	}
 	if (mesh->n_policies)
 		fputs("policies:\n", out);
 	for (size_t i = 0; i < mesh->n_policies; i++) {
 		const struct config_policy *policy = &mesh->policies[i];
 
-		fprintf(out, "  - between: [%s, %s]\n    connect: %s\n    mtu: %u\n    mss: %s\n",
+		fprintf(out,
+			"  - between: [%s, %s]\n    connect: %s\n    mtu: %u\n    mss: %s\n    class: %s\n",
 			mesh->sites[policy->site_a].name, mesh->sites[policy->site_b].name,
 			policy->connect ? "yes" : "no", policy->mtu,
-			policy->mss_clamp ? "clamp" : "keep");
+			policy->mss_clamp ? "clamp" : "keep", config_class_names[policy->class]);
 	}
 }
 
@@ -171,9 +174,13 @@ void config_print_node(const struct config *config, FILE *out)
 
 	fprintf(out, "node: %s\nkey: ", node->name);
 	print_text(node->key_file, out);
-	fputs("\ninterfaces:\n  lan: ", out);
-	print_text(node->lan, out);
-	fputs("\n  wan: [", out);
+	fputs("\ninterfaces:\n", out);
+	if (!config->is_relay) {
+		fputs("  lan: ", out);
+		print_text(node->lan, out);
+		fputs("\n", out);
+	}
+	fputs("  wan: [", out);
 	for (size_t i = 0; i < node->n_wans; i++) {
 		if (i)
 			fputs(", ", out);
@@ -182,6 +189,7 @@ void config_print_node(const struct config *config, FILE *out)
 	fputs("]\n", out);
 	if (node->engine != config->mesh.engine)
 		fprintf(out, "engine: %s\n", config_engine_names[node->engine]);
+	fprintf(out, "dataplane: %s\n", config_dataplane_names[node->dataplane]);
 	if (node->n_allow)
 		fputs("allow:\n", out);
 	for (size_t i = 0; i < node->n_allow; i++) {

@@ -354,6 +354,7 @@ int config_members(const struct config_mesh *mesh, struct config_member **ret_me
 			.public_key = &relay->public_key,
 			.wans = &relay->wans,
 			.n_wans = &relay->n_wans,
+			.relay = relay,
 		};
 	}
 	*ret_members = members;

@@ -17,10 +17,10 @@
 #define KEY_B "E95X/+gYsYZKoHXNHkkt1iHqWLm4SFgjGnXQ3vsmOlQ="
 #define KEY_C "DgJUoZ1r51ZG5UHmgt5Z2Bzti1HgPbjALrZ/dA5K+jE="
 #define KEY_D "itYbttnEAmPu8Cn1yLOJEFjeMFdGJCaqYd/RqQz/6jc="
+#define KEY_E "czLA9HpszkVbm1xC8+8PEJjmLva6kYOXkD6+Xj4PzXI="
 #define PRIVATE_A "IDy7XHieBETDf27aYlm2ougDUISMMwoTe3Hj1S9xYFU="
 
-#define MESH                                                                                       \
-	"sites:\n"                                                                                 \
+#define FRA                                                                                        \
 	"  - name: fra\n"                                                                          \
 	"    lan:\n"                                                                               \
 	"      prefixes: [172.16.1.0/24, \"fd00:16:1::/64\"]\n"                                    \
@@ -34,18 +34,23 @@
 	"         wan: [{public: 203.0.113.1, private: 192.168.0.4}, 203.0.113.2]}\n"              \
 	"      - {name: fra-b, id: 2, public_key: " KEY_B                                          \
 	", lan: [172.16.1.3, \"fd00:16:1::3\"],\n"                                                 \
-	"         wan: [203.0.113.3]}\n"                                                           \
-	"  - name: sin\n"                                                                          \
-	"    lan: {prefixes: [172.16.2.0/24], vips: [172.16.2.254]}\n"                             \
-	"    subnets: [10.2.0.0/16]\n"                                                             \
-	"    gateways:\n"                                                                          \
-	"      - {name: sin-a, id: 3, public_key: " KEY_C                                          \
+	"         wan: [203.0.113.3]}\n"
+#define SIN                                                            \
+	"  - name: sin\n"                                              \
+	"    lan: {prefixes: [172.16.2.0/24], vips: [172.16.2.254]}\n" \
+	"    subnets: [10.2.0.0/16]\n"                                 \
+	"    gateways:\n"                                              \
+	"      - {name: sin-a, id: 3, public_key: " KEY_C              \
 	", lan: [172.16.2.2], wan: [198.51.100.9]}\n"
-#define TAIL                                                                                    \
-	"relays:\n"                                                                             \
-	"  - {name: pop1, id: 100, public_key: " KEY_D ", wan: [192.0.2.1, \"2001:db8::1\"]}\n" \
-	"policies:\n"                                                                           \
+#define MESH "sites:\n" FRA SIN
+#define POP1 "  - {name: pop1, id: 100, public_key: " KEY_D ", wan: [192.0.2.1, \"2001:db8::1\"]}\n"
+#define POP2                                           \
+	"  - {name: pop2, id: 101, public_key: " KEY_E \
+	", wan: [{public: 192.0.2.2, private: 10.0.0.2}], limit: 200000}\n"
+#define TAIL                           \
+	"relays:\n" POP1 "policies:\n" \
 	"  - {between: [sin, fra], connect: no, mtu: 1300, mss: keep}\n"
+#define RELAY_NODE "node: pop1\ninterfaces: {wan: [eth0]}\n"
 #define NODE "node: fra-a\ninterfaces: {lan: eth1, wan: [eth0, eth2]}\n"
 
 static int parse(const char *mesh, const char *node, struct config **ret_config)
@@ -100,13 +105,15 @@ static void assert_prefix(const struct ip_prefix *prefix, const char *text)
 static void test_values(void **state)
 {
 	struct config *config = parse_good(MESH TAIL "mesh: net\nport_base: 20000\nengine: user\n"
-						     "mtu: 1400\nkeepalive: 1m\n",
-					   NODE "key: /k\nengine: kernel\n"
+						     "mtu: 1400\nkeepalive: 1m\n"
+						     "probes: {fast: 20ms, slow: 1s}\n",
+					   NODE "key: /k\nengine: kernel\ndataplane: tc\n"
 						"allow: [{from: 192.0.2.0/24, tcp: 22}, "
 						"{from: \"::/0\", udp: 161}]\n");
 	const struct config_mesh *mesh = &config->mesh;
 	const struct config_site *fra = &mesh->sites[0], *sin = &mesh->sites[1];
 	const struct config_node *node = &config->node;
+	size_t n_wans;
 
 	(void)state;
 	assert_string_equal(mesh->name, "net");
@@ -114,6 +121,8 @@ static void test_values(void **state)
 	assert_int_equal(mesh->engine, CONFIG_ENGINE_USER);
 	assert_int_equal(mesh->mtu, 1400);
 	assert_int_equal(mesh->keepalive_s, 60);
+	assert_int_equal(mesh->probe_fast_ms, 20);
+	assert_int_equal(mesh->probe_slow_ms, 1000);
 	assert_int_equal(mesh->n_sites, 2);
 	assert_string_equal(fra->name, "fra");
 	assert_prefix(&fra->lan4, "172.16.1.0/24");
@@ -149,18 +158,25 @@ static void test_values(void **state)
 	assert_int_equal(mesh->n_policies, 1);
 	assert_int_equal(mesh->policies[0].site_a, 0);
 	assert_int_equal(mesh->policies[0].site_b, 1);
+	assert_int_equal(mesh->policies[0].class, CONFIG_CLASS_BEST);
+	assert_int_equal(mesh->relays[0].limit_pps, 0);
 	assert_string_equal(node->name, "fra-a");
 	assert_string_equal(node->key_file, "/k");
 	assert_string_equal(node->lan, "eth1");
 	assert_int_equal(node->n_wans, 2);
 	assert_string_equal(node->wans[1], "eth2");
 	assert_int_equal(node->engine, CONFIG_ENGINE_KERNEL);
+	assert_int_equal(node->dataplane, CONFIG_DATAPLANE_TC);
 	assert_int_equal(node->n_allow, 2);
 	assert_int_equal(node->allow[1].proto, CONFIG_PROTO_UDP);
 	assert_int_equal(node->allow[1].port, 161);
 	assert_prefix(&node->allow[1].from, "::/0");
 	assert_ptr_equal(config_self_site(config), fra);
 	assert_ptr_equal(config_self(config), &fra->gateways[0]);
+	assert_false(config->is_relay);
+	assert_int_equal(config_self_id(config), 9);
+	assert_ptr_equal(config_self_wans(config, &n_wans), fra->gateways[0].wans);
+	assert_int_equal(n_wans, 2);
 	assert_true(key_is_zero(&config->private_key));
 	config_free(config);
 }
@@ -175,6 +191,9 @@ static void test_defaults(void **state)
 	assert_int_equal(config->mesh.engine, CONFIG_ENGINE_AUTO);
 	assert_int_equal(config->mesh.mtu, CONFIG_MTU);
 	assert_int_equal(config->mesh.keepalive_s, CONFIG_KEEPALIVE_S);
+	assert_int_equal(config->mesh.probe_fast_ms, CONFIG_PROBE_FAST_MS);
+	assert_int_equal(config->mesh.probe_slow_ms, CONFIG_PROBE_SLOW_MS);
+	assert_int_equal(config->node.dataplane, CONFIG_DATAPLANE_AUTO);
 	assert_int_equal(config->mesh.n_relays, 0);
 	assert_int_equal(config->mesh.n_policies, 0);
 	assert_string_equal(config->node.key_file, "private.key");
@@ -183,6 +202,65 @@ static void test_defaults(void **state)
 	config = parse_good("engine: user\n" MESH, NODE);
 	assert_int_equal(config->node.engine, CONFIG_ENGINE_USER);
 	config_free(config);
+	/* What is not given keeps the order of the two. */
+	config = parse_good("probes: {fast: 700ms}\n" MESH, NODE);
+	assert_int_equal(config->mesh.probe_fast_ms, 700);
+	assert_int_equal(config->mesh.probe_slow_ms, 700);
+	config_free(config);
+}
+
+static void test_relay(void **state)
+{
+	struct config *config =
+		parse_good("sites:\n" FRA SIN "relays:\n" POP2 POP1,
+			   "node: pop1\ninterfaces: {wan: [eth0, eth2]}\ndataplane: generic\n"
+			   "allow: [{from: 192.0.2.0/24, tcp: 22}]\n");
+	struct config_policy policy;
+	size_t n_wans;
+
+	(void)state;
+	assert_true(config->is_relay);
+	assert_int_equal(config->self_relay, 1);
+	assert_null(config_self_site(config));
+	assert_null(config_self(config));
+	assert_int_equal(config_self_id(config), 100);
+	assert_ptr_equal(config_self_wans(config, &n_wans), config->mesh.relays[1].wans);
+	assert_int_equal(n_wans, 2);
+	assert_int_equal(config->mesh.relays[0].limit_pps, 200000);
+	assert_int_equal(config->mesh.relays[1].limit_pps, 0);
+	assert_string_equal(config->node.lan, "");
+	assert_int_equal(config->node.n_wans, 2);
+	assert_int_equal(config->node.n_allow, 1);
+	assert_int_equal(config->node.dataplane, CONFIG_DATAPLANE_GENERIC);
+	/* It is of no site: no site is its own, and no policy is between it and one. */
+	for (size_t i = 0; i < config->mesh.n_sites; i++) {
+		assert_int_not_equal(config->self_site, i);
+		policy = config_policy_with(config, i);
+		assert_true(policy.connect);
+		assert_int_equal(policy.class, CONFIG_CLASS_BEST);
+	}
+	config_free(config);
+}
+
+static void test_relay_refused(void **state)
+{
+	static const char *const nodes[] = {
+		"node: pop1\ninterfaces: {lan: eth1, wan: [eth0]}\n",
+		"node: pop1\ninterfaces: {}\n",
+		RELAY_NODE "engine: auto\n",
+		RELAY_NODE "dataplane: off\n",
+		"node: pop2\ninterfaces: {wan: [eth0]}\n",
+		"node: fra-a\ninterfaces: {wan: [eth0]}\n",
+		"interfaces: {wan: [eth0]}\n",
+	};
+	struct config *config = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		if (parse(MESH TAIL, nodes[i], &config) != -EINVAL)
+			fail_msg("taken: %s", nodes[i]);
+	}
+	assert_null(config);
 }
 
 static void test_policy(void **state)
@@ -194,6 +272,10 @@ static void test_policy(void **state)
 	assert_false(policy.connect);
 	assert_int_equal(policy.mtu, 1300);
 	assert_false(policy.mss_clamp);
+	assert_int_equal(policy.class, CONFIG_CLASS_BEST);
+	config_free(config);
+	config = parse_good(MESH "policies: [{between: [fra, sin], class: bulk}]\n", NODE);
+	assert_int_equal(config_policy_with(config, 1).class, CONFIG_CLASS_BULK);
 	config_free(config);
 	config = parse_good(MESH "mtu: 1390\n", "node: sin-a\ninterfaces: {lan: a, wan: [b]}\n");
 	policy = config_policy_with(config, 0);
@@ -202,6 +284,7 @@ static void test_policy(void **state)
 	assert_true(policy.connect);
 	assert_int_equal(policy.mtu, 1390);
 	assert_true(policy.mss_clamp);
+	assert_int_equal(policy.class, CONFIG_CLASS_BEST);
 	config_free(config);
 }
 
@@ -211,13 +294,20 @@ static void test_round_trip(void **state)
 		NODE,
 		NODE "key: \"a b\\t\\\"\\\\\\u00e9\\U0001F600: #\"\nengine: kernel\n"
 		     "allow: [{from: 0.0.0.0/0, tcp: 1}, {from: \"fe80::/10\", udp: 65535}]\n",
-		"node: sin-a\ninterfaces: {lan: '1', wan: [null]}\nkey: yes\nengine: auto\n",
+		"node: sin-a\ninterfaces: {lan: '1', wan: [null]}\nkey: yes\nengine: auto\n"
+		"dataplane: off\n",
+		RELAY_NODE "dataplane: tc\nallow: [{from: \"::/0\", tcp: 22}]\n",
 	};
-	static const char *const meshes[] = { MESH, MESH TAIL, "engine: kernel\n" MESH TAIL };
+	static const char *const meshes[] = {
+		MESH TAIL, "engine: kernel\n" MESH TAIL,
+		"probes: {slow: 10s, fast: 1s}\nrelays:\n" POP1 POP2
+		"policies: [{between: [fra, sin], class: protected}]\n" MESH,
+		MESH, /* has no relay for the last node */
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 9; i++) {
-		struct config *config = parse_good(meshes[i / 3], nodes[i % 3]), *again;
+	for (size_t i = 0; i < 15; i++) {
+		struct config *config = parse_good(meshes[i / 4], nodes[i % 4]), *again;
 		char *mesh = print(config_print_mesh, config);
 		char *node = print(config_print_node, config);
 		char *mesh_again, *node_again;
@@ -230,6 +320,16 @@ static void test_round_trip(void **state)
 		assert_string_equal(config->node.key_file, again->node.key_file);
 		assert_int_equal(config->digest, again->digest);
 		assert_int_equal(config->self_site, again->self_site);
+		assert_int_equal(config->is_relay, again->is_relay);
+		assert_int_equal(config->node.dataplane, again->node.dataplane);
+		assert_int_equal(config->mesh.probe_fast_ms, again->mesh.probe_fast_ms);
+		assert_int_equal(config->mesh.probe_slow_ms, again->mesh.probe_slow_ms);
+		for (size_t r = 0; r < config->mesh.n_relays; r++)
+			assert_int_equal(config->mesh.relays[r].limit_pps,
+					 again->mesh.relays[r].limit_pps);
+		for (size_t p = 0; p < config->mesh.n_policies; p++)
+			assert_int_equal(config->mesh.policies[p].class,
+					 again->mesh.policies[p].class);
 		free(mesh);
 		free(node);
 		free(mesh_again);
@@ -259,6 +359,9 @@ static void test_digest(void **state)
 	assert_int_not_equal(digest, digest_of(MESH TAIL "mtu: 1421\n", NODE));
 	assert_int_not_equal(digest, digest_of(MESH, NODE));
 	assert_int_not_equal(digest, digest_of(MESH TAIL "mesh: mesh1\n", NODE));
+	assert_int_equal(digest, digest_of(MESH TAIL "probes: {slow: 500ms}\n", NODE));
+	assert_int_not_equal(digest, digest_of(MESH TAIL "probes: {slow: 501ms}\n", NODE));
+	assert_int_equal(digest, digest_of(MESH TAIL, RELAY_NODE "dataplane: tc\n"));
 }
 
 static void test_nothing_on_error(void **state)
@@ -368,6 +471,143 @@ static void test_overlap_against_oracle(void **state)
 		    (overlap ? -EINVAL : 0))
 			fail_msg("overlap %d:\n%s", overlap, text);
 		n_good += !overlap;
+		config_free(config);
+		free(text);
+	}
+	assert_in_range(n_good, n_rounds / 20, n_rounds - n_rounds / 20);
+}
+
+struct oracle_gateway {
+	char families[3]; /* of its WAN addresses: '4' and '6' */
+	size_t n;
+};
+
+/* One way from a gateway to another: WAN addresses by number, relay 0: none. */
+struct oracle_path {
+	size_t local, remote, relay;
+};
+
+static size_t oracle_paths(const struct oracle_gateway *a, const struct oracle_gateway *b,
+			   const struct oracle_gateway *relays, size_t n_relays,
+			   struct oracle_path paths[static 64])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		for (size_t j = 0; j < b->n; j++) {
+			if (a->families[i] != b->families[j])
+				continue;
+			paths[n++] = (struct oracle_path){ i, j, 0 };
+			for (size_t r = 0; r < n_relays; r++) {
+				if (memchr(relays[r].families, a->families[i], relays[r].n))
+					paths[n++] = (struct oracle_path){ i, j, r + 1 };
+			}
+		}
+	}
+	return n;
+}
+
+static bool oracle_protects(const struct oracle_path *paths, size_t n)
+{
+	for (size_t p = 0; p < n; p++) {
+		for (size_t q = 0; q < p; q++) {
+			if (paths[p].relay != paths[q].relay ||
+			    (!paths[p].relay && paths[p].local != paths[q].local &&
+			     paths[p].remote != paths[q].remote))
+				return true;
+		}
+	}
+	return false;
+}
+
+static struct oracle_gateway oracle_gateway(const char *families)
+{
+	struct oracle_gateway gateway = { .n = 1 + (size_t)random() % 3 };
+
+	for (size_t i = 0; i < gateway.n; i++)
+		gateway.families[i] = families[random() % 2];
+	return gateway;
+}
+
+static void oracle_print(const struct oracle_gateway *gateway, const char *name, unsigned int id,
+			 const char *lan, FILE *out)
+{
+	fprintf(out,
+		"- {name: %s%u, id: %u, public_key: %cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, "
+		"%s wan: [",
+		name, id, id, (int)('A' + id), lan);
+	for (size_t i = 0; i < gateway->n; i++)
+		fprintf(out,
+			gateway->families[i] == '6' ? "%s\"2001:db8::%u:%zu\"" : "%s203.0.%u.%zu",
+			i ? ", " : "", id, i + 1);
+	fputs("]}\n", out);
+}
+
+/*
+ * Random WAN addresses and relays. Good exactly if all gateways have a family in common with those
+ * of the other site and some pair of them has two ways, by trying all pairs of all ways.
+ */
+static void test_protected_against_oracle(void **state)
+{
+	static const char *const choices[] = { "44", "44", "46", "46", "66" };
+	unsigned int n_good = 0, n_rounds = 3000;
+
+	(void)state;
+	srandom(5);
+	for (unsigned int round = 0; round < n_rounds; round++) {
+		struct oracle_gateway gateways[2][2], relays[2];
+		size_t n_gateways[2], n_relays = 0;
+		const char *families = choices[random() % 5];
+		bool protects = false, in_common = true;
+		struct config *config = NULL;
+		unsigned int id = 1;
+		char *text;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_non_null(out);
+		if (!(random() % 3))
+			n_relays = 1 + (size_t)random() % 2;
+		fputs("sites:\n", out);
+		for (unsigned int site = 0; site < 2; site++) {
+			fprintf(out,
+				"  - name: s%u\n    lan: {prefixes: [172.16.%u.0/24], "
+				"vips: [172.16.%u.9]}\n    subnets: [10.%u.0.0/16]\n    gateways:\n",
+				site, site, site, site);
+			n_gateways[site] = 1 + (size_t)random() % 2;
+			for (size_t g = 0; g < n_gateways[site]; g++) {
+				char lan[32];
+
+				snprintf(lan, sizeof(lan), "lan: [172.16.%u.%zu],", site, g + 1);
+				gateways[site][g] = oracle_gateway(families);
+				if (!(random() % 2))
+					gateways[site][g].n = 1;
+				fputs("      ", out);
+				oracle_print(&gateways[site][g], "g", id++, lan, out);
+			}
+		}
+		fputs(n_relays ? "relays:\n" : "", out);
+		for (size_t r = 0; r < n_relays; r++) {
+			relays[r] = oracle_gateway("46");
+			fputs("  ", out);
+			oracle_print(&relays[r], "r", id++, "", out);
+		}
+		fputs("policies: [{between: [s0, s1], class: protected}]\n", out);
+		fclose(out);
+		for (size_t g = 0; g < n_gateways[0]; g++) {
+			for (size_t h = 0; h < n_gateways[1]; h++) {
+				struct oracle_path paths[64];
+				size_t n = oracle_paths(&gateways[0][g], &gateways[1][h], relays,
+							n_relays, paths);
+
+				in_common &= n > 0;
+				protects |= oracle_protects(paths, n);
+			}
+		}
+		if (parse(text, "node: g1\ninterfaces: {lan: a, wan: [b]}\n", &config) !=
+		    (in_common && protects ? 0 : -EINVAL))
+			fail_msg("in common %d, protects %d:\n%s", in_common, protects, text);
+		n_good += in_common && protects;
 		config_free(config);
 		free(text);
 	}
@@ -493,6 +733,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_relay_refused),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_digest),
@@ -500,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_earlier_errors),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_overlap_against_oracle),
+		cmocka_unit_test(test_protected_against_oracle),
 		cmocka_unit_test_setup_teardown(test_load, setup_dir, teardown_dir),
 		cmocka_unit_test(test_load_names),
 	};

@@ -1,0 +1,1 @@
+s/fra-a/fra-c/;s/lan: eth1, //

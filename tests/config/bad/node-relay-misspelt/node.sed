@@ -1,0 +1,1 @@
+s/fra-a/pop11/;s/lan: eth1, //

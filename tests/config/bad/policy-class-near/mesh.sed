@@ -1,0 +1,1 @@
+s/mtu: 1400/class: protect/

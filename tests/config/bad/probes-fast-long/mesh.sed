@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fast: 1001ms, slow: 2s}/

@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fast: 0.5s}/

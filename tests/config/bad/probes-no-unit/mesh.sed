@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fast: 10, slow: 500}/

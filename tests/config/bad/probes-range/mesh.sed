@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fast: 4ms, slow: 11s}/

@@ -1,0 +1,1 @@
+1s/$/\nprobes: 10ms/

@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fasst: 3ms, idle: 1s}/

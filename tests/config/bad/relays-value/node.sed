@@ -1,0 +1,1 @@
+s/fra-a/pop1/;s/lan: eth1, //

@@ -1,0 +1,1 @@
+1s/$/\nprobes: {fast: 1s}/

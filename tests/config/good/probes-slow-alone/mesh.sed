@@ -1,0 +1,1 @@
+1s/$/\nprobes: {slow: 10ms}/
