@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "paths_text.h"
 #include "status.h"
 #include "teardown.h"
 
@@ -69,26 +70,48 @@ static int text_command(const struct client_paths *paths, const char *command, i
 	return 0;
 }
 
-int client_status(const struct client_paths *paths, int argc, char **argv)
+/* A view: as JSON with --json, else as text. */
+static int view_command(const struct client_paths *paths, const char *command, int argc,
+			char **argv, void (*print)(json_t *view, FILE *out))
 {
 	const bool json = argc == 2 && !strcmp(argv[1], "--json");
-	json_t *answer, *status;
+	json_t *answer, *view;
 
 	if (argc > 1 && !json) {
-		fprintf(stderr, "netpas: status knows only --json, got '%s'\n", argv[1]);
+		fprintf(stderr, "netpas: %s knows only --json, got '%s'\n", command, argv[1]);
 		return 2;
 	}
-	if (request(paths, "status", &answer))
+	if (request(paths, command, &answer))
 		return 1;
-	status = json_object_get(answer, "status");
+	view = json_object_get(answer, command);
 	if (json) {
-		json_dumpf(status, stdout, JSON_INDENT(2));
+		json_dumpf(view, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		status_print(status, isatty(STDOUT_FILENO), stdout);
+		print(view, stdout);
 	}
 	json_decref(answer);
 	return 0;
+}
+
+static void print_status(json_t *status, FILE *out)
+{
+	status_print(status, isatty(STDOUT_FILENO), out);
+}
+
+int client_status(const struct client_paths *paths, int argc, char **argv)
+{
+	return view_command(paths, "status", argc, argv, print_status);
+}
+
+int client_paths(const struct client_paths *paths, int argc, char **argv)
+{
+	return view_command(paths, "paths", argc, argv, paths_print);
+}
+
+int client_drops(const struct client_paths *paths, int argc, char **argv)
+{
+	return view_command(paths, "drops", argc, argv, drops_print);
 }
 
 int client_plan(const struct client_paths *paths, int argc, char **argv)

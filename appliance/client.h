@@ -12,6 +12,8 @@ struct client_paths {
  * have been taken out. Return the exit code: 0 good, 1 error, 2 wrong usage. Messages go to stderr.
  */
 int client_status(const struct client_paths *paths, int argc, char **argv);
+int client_paths(const struct client_paths *paths, int argc, char **argv);
+int client_drops(const struct client_paths *paths, int argc, char **argv);
 int client_plan(const struct client_paths *paths, int argc, char **argv);
 int client_reload(const struct client_paths *paths, int argc, char **argv);
 int client_down(const struct client_paths *paths, int argc, char **argv);

@@ -27,6 +27,7 @@
 #include "route.h"
 #include "rundir.h"
 #include "status.h"
+#include "steering.h"
 #include "teardown.h"
 #include "wanted.h"
 #include "watch.h"
@@ -230,6 +231,7 @@ static void site_changed(size_t site, void *data)
 	choice->gateway = follow_choose(gateways, remote->n_gateways, (int)before, &choice->reason);
 	if (choice->gateway == before)
 		return;
+	steering_announce(d->steering);
 	log_info("site %s: gateway %s -> %s (%s)", remote->name, remote->gateways[before].name,
 		 remote->gateways[choice->gateway].name, follow_reason_names[choice->reason]);
 	route_site(d, site);
@@ -254,6 +256,45 @@ static void role_changed(const struct role *role, enum role_state before, void *
 	(void)before;
 	if (d->beacon)
 		beacon_announce(d->beacon);
+	steering_announce(d->steering);
+}
+
+static void tell_steering(struct steering_self *ret_self, void *data)
+{
+	const struct daemon *d = data;
+	const struct role *role = vrrp_role(d->vrrp);
+
+	ret_self->active = role->state == ROLE_ACTIVE;
+	ret_self->generation = role->generation;
+}
+
+static bool site_has(const struct config_site *site, uint16_t id)
+{
+	for (size_t i = 0; i < site->n_gateways; i++)
+		if (site->gateways[i].id == id)
+			return true;
+	return false;
+}
+
+/* By ids: the site may be one of a configuration that is about to be taken. */
+static uint16_t followed(const struct config_site *site, uint64_t *ret_seen, void *data)
+{
+	const struct daemon *d = data;
+	const struct beacon_peer *peers;
+	size_t n;
+
+	peers = beacon_peers(d->beacon, &n);
+	*ret_seen = 0;
+	for (size_t i = 0; i < n; i++)
+		if (site_has(site, peers[i].id) && peers[i].generation > *ret_seen)
+			*ret_seen = peers[i].generation;
+	for (size_t i = 0; i < d->config->mesh.n_sites; i++) {
+		const uint16_t id = d->config->mesh.sites[i].gateways[d->choices[i].gateway].id;
+
+		if (site_has(site, id))
+			return id;
+	}
+	return site->gateways[0].id;
 }
 
 static void generation_seen(uint64_t generation, void *data)
@@ -265,11 +306,15 @@ static void generation_seen(uint64_t generation, void *data)
 
 /* ---- converging and repairing ---- */
 
-/* What needs the data plane in place: hellos and VRRP. Called after every successful converge. */
+/* What needs links and routes in place: path choice, hellos and VRRP. Called after every successful converge. */
 static int configure_services(struct daemon *d, const struct config *config)
 {
-	int rc = beacon_configure(d->beacon, config);
+	int rc = 0;
 
+	steering_configure(d->steering, config);
+	if (config->is_relay)
+		return 0;
+	rc = beacon_configure(d->beacon, config);
 	if (rc) {
 		log_error("hellos on port %u: %s", config->mesh.port_base, strerror(-rc));
 		return rc;
@@ -391,6 +436,12 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 	rc = load_config(d->paths.config_dir, &candidate.config, ret_text);
 	if (rc)
 		return rc;
+	if (d->config && d->config->is_relay != candidate.config->is_relay) {
+		rc = -EINVAL;
+		error = "a gateway cannot become a relay, nor a relay a gateway, by a reload; "
+			"'netpas down' and a new start do that";
+		goto err;
+	}
 	rc = choose_engine(&d->kernel, candidate.config, &candidate.engine, &error);
 	if (rc)
 		goto err;
@@ -520,6 +571,16 @@ static json_t *do_status(struct daemon *d)
 	return json_pack("{s:b, s:o}", "ok", 1, "status", status_make(d));
 }
 
+static json_t *do_paths(struct daemon *d)
+{
+	return json_pack("{s:b, s:o}", "ok", 1, "paths", steering_paths(d->steering));
+}
+
+static json_t *do_drops(struct daemon *d)
+{
+	return json_pack("{s:b, s:o}", "ok", 1, "drops", steering_drops(d->steering));
+}
+
 static json_t *do_reload(struct daemon *d)
 {
 	char *text = NULL;
@@ -551,17 +612,17 @@ static json_t *handle_command(const char *command, json_t *request, void *data)
 		const char *name;
 		json_t *(*handle)(struct daemon *d);
 	} commands[] = {
-		{ "status", do_status },
-		{ "reload", do_reload },
-		{ "plan", do_plan },
-		{ "down", do_down },
+		{ "status", do_status }, { "paths", do_paths }, { "drops", do_drops },
+		{ "reload", do_reload }, { "plan", do_plan },	{ "down", do_down },
 	};
 
 	(void)request;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(command, commands[i].name))
 			return commands[i].handle(data);
-	return control_error("unknown command '%s'; known are status, reload, plan, down", command);
+	return control_error(
+		"unknown command '%s'; known are status, paths, drops, reload, plan, down",
+		command);
 }
 
 /* ---- start and end ---- */
@@ -577,12 +638,26 @@ int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
 	d->check = sd_event_source_disable_unref(d->check);
 	beacon_free(d->beacon);
 	d->beacon = NULL;
-	vrrp_stop(d->vrrp, d->config);
+	if (!d->config->is_relay)
+		vrrp_stop(d->vrrp, d->config);
+	(void)steering_down(d->steering); /* logs what is left; the rest is to go all the same */
 	rc = teardown(&d->kernel, d->paths.run_dir, error);
 	if (rc)
 		log_error("down: %s", error);
 	(void)sd_event_exit(d->event, rc ? 1 : 0); /* fails only if the loop is over anyway */
 	return rc;
+}
+
+static void log_identity(const struct daemon *d)
+{
+	if (d->config->is_relay)
+		log_info("relay %s (id %u)", d->config->node.name, config_self_id(d->config));
+	else
+		log_info("gateway %s (id %u) of site %s: engine %s, %zu tunnel%s",
+			 d->config->node.name, config_self_id(d->config),
+			 config_self_site(d->config)->name,
+			 d->engine == STATE_ENGINE_KERNEL ? "kernel" : "user",
+			 d->applied->n_tunnels, plural(d->applied->n_tunnels));
 }
 
 int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
@@ -594,6 +669,10 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		.site_changed = site_changed,
 		.seen = generation_seen,
 	};
+	struct steering_handlers steering_handlers = {
+		.self = tell_steering,
+		.followed = followed,
+	};
 	struct daemon *d = calloc(1, sizeof(*d));
 	char log_dir[4096], *text = NULL;
 	struct candidate candidate;
@@ -604,6 +683,7 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	d->event = event;
 	d->paths = *paths;
 	handlers.data = d;
+	steering_handlers.data = d;
 	d->lock = rundir_lock(paths->run_dir, paths->state_dir);
 	if (d->lock < 0) {
 		rc = d->lock;
@@ -634,6 +714,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = vrrp_new(event, d->kernel.route, &vrrp_paths, role_changed, d, &d->vrrp);
 	if (!rc)
+		rc = steering_new(event, d->kernel.route, &steering_handlers, &d->steering);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -644,11 +726,7 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		log_error("%s: %s", paths->run_dir, strerror(-rc));
 		goto err;
 	}
-	log_info("gateway %s (id %u) of site %s: engine %s, %zu tunnel%s",
-		 config_self(d->config)->name, config_self(d->config)->id,
-		 config_self_site(d->config)->name,
-		 d->engine == STATE_ENGINE_KERNEL ? "kernel" : "user", d->applied->n_tunnels,
-		 plural(d->applied->n_tunnels));
+	log_identity(d);
 	if (repair(d))
 		daemon_repair_soon(d, NULL);
 	*ret_daemon = d;
@@ -669,6 +747,7 @@ void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->check);
 	beacon_free(d->beacon);
 	vrrp_free(d->vrrp);
+	steering_free(d->steering);
 	if (d->kernel.route)
 		kernel_close(&d->kernel);
 	config_free(d->config);

@@ -15,6 +15,7 @@
 struct control;
 struct sd_event;
 struct sd_event_source;
+struct steering;
 struct watch;
 
 struct daemon_paths {
@@ -37,6 +38,7 @@ struct daemon {
 	struct kernel kernel;
 	struct vrrp *vrrp;
 	struct beacon *beacon;
+	struct steering *steering;
 	struct control *control;
 	struct watch *watch;
 	struct sd_event_source *repair; /* pending */

@@ -42,6 +42,9 @@ static const struct command commands[] = {
 	{ "keygen", "[FILE]", "make a private key, print its public key", run_keygen, 1 },
 	{ "pubkey", "[FILE]", "print the public key of a private key", run_pubkey, 1 },
 	{ "status", "[--json]", "show this node, its peers and its role", client_status, -1 },
+	{ "paths", "[--json]", "show the paths to each peer, and which are chosen", client_paths,
+	  -1 },
+	{ "drops", "[--json]", "show what the data plane's programs counted", client_drops, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },
 	{ "reload", "", "have the daemon read the configuration again", client_reload, -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
@@ -175,10 +178,11 @@ static int run_check(const struct client_paths *paths, int argc, char **argv)
 		n_subnets += mesh->sites[i].n_subnets;
 	}
 	printf("ok: %zu site%s, %zu gateway%s, %zu relay%s, %zu subnet%s; "
-	       "this node is %s (id %u) of site %s\n",
+	       "this node is %s (id %u)%s%s\n",
 	       mesh->n_sites, plural(mesh->n_sites), n_gateways, plural(n_gateways), mesh->n_relays,
 	       plural(mesh->n_relays), n_subnets, plural(n_subnets), config->node.name,
-	       config_self(config)->id, config_self_site(config)->name);
+	       config_self_id(config), config->is_relay ? ", a relay" : " of site ",
+	       config->is_relay ? "" : config_self_site(config)->name);
 	config_free(config);
 	return EXIT_GOOD;
 }

@@ -10,6 +10,7 @@
 
 #include "daemon.h"
 #include "link.h"
+#include "steering.h"
 #include "wanted.h"
 #include "wireguard.h"
 
@@ -131,7 +132,7 @@ static json_t *make_sites(const struct daemon *d, json_t *problems)
 		const struct daemon_choice *choice = &d->choices[i];
 		const bool connect = config_policy_with(d->config, i).connect;
 
-		if (i == d->config->self_site)
+		if (d->config->is_relay || i == d->config->self_site)
 			continue;
 		json_array_append_new(
 			sites,
@@ -170,6 +171,8 @@ static void check_links(struct daemon *d, json_t *problems)
 		const char *name = i ? d->config->node.wans[i - 1] : d->config->node.lan;
 		const char *what = i ? "WAN" : "LAN";
 
+		if (!i && d->config->is_relay)
+			continue;
 		if (link_get(d->kernel.route, name, &info))
 			add_problem(problems, "%s interface %s does not exist", what, name);
 		else if (!info.up)
@@ -181,8 +184,10 @@ static void check_links(struct daemon *d, json_t *problems)
 
 json_t *status_make(struct daemon *d)
 {
+	const bool relay = d->config->is_relay;
 	const struct role *role = vrrp_role(d->vrrp);
-	json_t *problems = json_array(), *vips, *tunnels, *sites, *counters;
+	const bool vrrp = !relay && vrrp_running(d->vrrp);
+	json_t *problems = json_array(), *vips, *tunnels, *sites, *dataplane, *counters;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -191,18 +196,21 @@ json_t *status_make(struct daemon *d)
 	strftime(loaded, sizeof(loaded), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
 	if (*d->problem)
 		add_problem(problems, "%s", d->problem);
-	if (!vrrp_running(d->vrrp))
+	if (!relay && !vrrp)
 		add_problem(problems, "keepalived is not running");
 	check_links(d, problems);
-	vips = vrrp_running(d->vrrp) ? make_vips(d, problems) : json_array();
+	vips = vrrp ? make_vips(d, problems) : json_array();
 	tunnels = make_tunnels(d, problems);
 	sites = make_sites(d, problems);
+	dataplane = steering_status(d->steering, problems);
 	counters = make_counters(d, problems);
-	return json_pack(
-		"{s:s, s:i, s:s, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o}",
-		"node", config_self(d->config)->name, "id", (int)config_self(d->config)->id, "site",
-		config_self_site(d->config)->name, "version", NETPAS_VERSION, "role",
-		role_state_names[role->state], "generation", (json_int_t)role->generation, "engine",
-		engine_names[d->engine], "config", "digest", digest, "loaded", loaded, "vips", vips,
-		"tunnels", tunnels, "sites", sites, "counters", counters, "problems", problems);
+	return json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o}",
+			 "node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
+			 relay ? NULL : config_self_site(d->config)->name, "version",
+			 NETPAS_VERSION, "role", relay ? "relay" : role_state_names[role->state],
+			 "generation", (json_int_t)role->generation, "engine",
+			 relay ? "none" : engine_names[d->engine], "config", "digest", digest,
+			 "loaded", loaded, "vips", vips, "tunnels", tunnels, "sites", sites,
+			 "dataplane", dataplane, "counters", counters, "problems", problems);
 }

@@ -411,24 +411,15 @@ static int add_allow(const struct config *config, struct state *state)
 	return 0;
 }
 
-static int add_ruleset(const struct config *config, struct state *state)
+/* Of whom this node is, and what it carries itself. */
+static int add_gateway_ruleset(const struct config *config, struct state *state)
 {
 	const struct config_site *site = config_self_site(config);
 	const struct config_gateway *self = config_self(config);
-	struct ruleset_params *params;
-	int rc;
+	struct ruleset_params *params = &state->ruleset->params;
 
-	state->ruleset = ruleset_new();
-	if (!state->ruleset)
-		return -ENOMEM;
-	state->ruleset->intact = true;
-	params = &state->ruleset->params;
 	memcpy(params->lan, config->node.lan, sizeof(params->lan));
-	params->mark_mask = STATE_MARK_MASK;
 	params->own_mark = site_mark(site);
-	params->port_first = (uint16_t)(config->mesh.port_base + 1);
-	params->port_last = (uint16_t)(config->mesh.port_base + CONFIG_ID_MAX);
-	params->hello_port = config->mesh.port_base;
 	params->lan4 = self->lan4;
 	params->lan6 = self->lan6;
 	for (size_t i = 0; i < site->n_gateways; i++) {
@@ -437,10 +428,45 @@ static int add_ruleset(const struct config *config, struct state *state)
 		params->pair4 = site->gateways[i].lan4;
 		params->pair6 = site->gateways[i].lan6;
 	}
+	return add_subnets(site, state);
+}
 
-	rc = add_subnets(site, state);
+/* A relay carries nothing here, its programs do: what is left of the table is default deny. */
+static int add_relay_ruleset(const struct config *config, struct state *state)
+{
+	int rc = 0;
+
+	state->ruleset->params.own_mark = (uint32_t)config_self_id(config) << STATE_MARK_SHIFT;
+	for (size_t i = 0; i < config->mesh.n_sites; i++) {
+		const struct config_site *site = &config->mesh.sites[i];
+
+		for (size_t g = 0; g < site->n_gateways && !rc; g++)
+			rc = add_nodes(site->gateways[g].wans, site->gateways[g].n_wans, state);
+	}
+	return rc;
+}
+
+static int add_ruleset(const struct config *config, struct state *state)
+{
+	struct ruleset_params *params;
+	int rc;
+
+	state->ruleset = ruleset_new();
+	if (!state->ruleset)
+		return -ENOMEM;
+	state->ruleset->intact = true;
+	params = &state->ruleset->params;
+	params->mark_mask = STATE_MARK_MASK;
+	params->port_first = (uint16_t)(config->mesh.port_base + 1);
+	params->port_last = (uint16_t)(config->mesh.port_base + CONFIG_ID_MAX);
+	params->hello_port = config->mesh.port_base;
+
+	rc = config->is_relay ? add_relay_ruleset(config, state)
+			      : add_gateway_ruleset(config, state);
 	for (size_t i = 0; i < config->mesh.n_relays && !rc; i++)
-		rc = add_nodes(config->mesh.relays[i].wans, config->mesh.relays[i].n_wans, state);
+		if (!config->is_relay || i != config->self_relay)
+			rc = add_nodes(config->mesh.relays[i].wans, config->mesh.relays[i].n_wans,
+				       state);
 	if (!rc)
 		rc = add_allow(config, state);
 	return rc;
@@ -454,9 +480,11 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 
 	if (!state)
 		return -ENOMEM;
-	rc = add_sysctls(config, state);
+	rc = add_ruleset(config, state);
+	if (config->is_relay)
+		goto done;
 	if (!rc)
-		rc = add_ruleset(config, state);
+		rc = add_sysctls(config, state);
 	if (!rc)
 		rc = add_own_routes(config, state);
 	if (!rc)
@@ -476,6 +504,8 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 		if (!rc)
 			rc = add_mark_rules(site, state);
 	}
+
+done:
 	if (rc) {
 		state_free(state);
 		return rc;

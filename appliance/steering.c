@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ten times a second the states of all paths are read, the choice is made anew, and what differs
+ * goes to the programs. Samples of probes come in between.
+ *
+ * Probes are fast on the first two paths to a gateway that is followed and on the first one's
+ * partner, if this node is active: these carry traffic, or will as soon as the first one dies; and
+ * on a path that loses packets, to see when it is good again. They are a tenth as fast on the same
+ * paths to and from gateways that stand by, and slow on all others.
+ */
+#include "steering.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "image.h"
+#include "log.h"
+#include "select.h"
+#include "steering_nodes.h"
+#include "wanted.h"
+
+#define TICK_US 100000
+#define FAST_PATHS 2	    /* of each order */
+#define MIDDLE_INTERVALS 10 /* times the fast one: where failing over would lead */
+#define WIREGUARD_BYTES 32  /* header and tag around an inner packet */
+
+const char *steering_node_name(const struct config *config, uint16_t id)
+{
+	for (size_t i = 0; i < config->mesh.n_relays; i++)
+		if (config->mesh.relays[i].id == id)
+			return config->mesh.relays[i].name;
+	for (size_t i = 0; i < config->mesh.n_sites; i++)
+		for (size_t g = 0; g < config->mesh.sites[i].n_gateways; g++)
+			if (config->mesh.sites[i].gateways[g].id == id)
+				return config->mesh.sites[i].gateways[g].name;
+	return "?";
+}
+
+static struct steering_path *find_path(struct steering *s, uint16_t node, uint16_t path)
+{
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (s->nodes[i].id == node)
+			return path < s->nodes[i].n_paths ? &s->nodes[i].paths[path] : NULL;
+	return NULL;
+}
+
+/* ---- nodes of a configuration ---- */
+
+static void nodes_free(struct steering_node *nodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(nodes[i].paths);
+	free(nodes);
+}
+
+static enum dp_class class_of(enum config_class class)
+{
+	static const enum dp_class classes[CONFIG_CLASS_MAX] = {
+		[CONFIG_CLASS_BEST] = DP_CLASS_BEST,
+		[CONFIG_CLASS_PROTECTED] = DP_CLASS_PROTECTED,
+		[CONFIG_CLASS_BULK] = DP_CLASS_BULK,
+	};
+
+	return classes[class];
+}
+
+/* What was known of the same paths goes with them to their new numbers. */
+static void node_inherit(struct steering_node *node, const struct steering_node *old)
+{
+	struct path before[DP_PATHS_MAX], now[DP_PATHS_MAX];
+	uint8_t map[DP_PATHS_MAX];
+
+	for (size_t i = 0; i < old->n_paths; i++)
+		before[i] = old->paths[i].way.path;
+	for (size_t i = 0; i < node->n_paths; i++)
+		now[i] = node->paths[i].way.path;
+	memset(map, DP_NO_PATH, sizeof(map));
+	for (size_t i = 0; i < old->n_paths; i++)
+		map[i] = path_find(now, node->n_paths, &before[i]);
+	for (size_t i = 0; i < old->n_paths; i++) {
+		if (map[i] == DP_NO_PATH)
+			continue;
+		node->paths[map[i]] = old->paths[i];
+		node->paths[map[i]].way.path = now[map[i]];
+	}
+	if (node->choice.class != old->choice.class)
+		return;
+	node->choice = old->choice;
+	node->decision = old->decision;
+	path_choice_renumber(&node->choice, map);
+}
+
+static int node_init(struct steering *s, const struct config *config, uint16_t id, size_t site,
+		     struct steering_node *node)
+{
+	struct path paths[DP_PATHS_MAX];
+	uint8_t order[DP_ORDER_MAX];
+	size_t n_order;
+
+	*node = (struct steering_node){ .id = id, .site = site };
+	/* A gateway and a relay have nothing to say to each other but by the relay's probes. */
+	if (config->is_relay || site != SIZE_MAX)
+		node->n_paths = path_list(config, id, paths);
+	node->paths = calloc(node->n_paths + 1, sizeof(*node->paths));
+	if (!node->paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < node->n_paths; i++) {
+		node->paths[i].way.path = paths[i];
+		node->paths[i].way.interval_us = config->mesh.probe_slow_ms * 1000;
+		node->paths[i].interval_us = config->mesh.probe_slow_ms * 1000;
+		path_stats_init(&node->paths[i].stats);
+	}
+	if (site != SIZE_MAX && !config->is_relay) {
+		const struct config_policy policy = config_policy_with(config, site);
+
+		node->class = policy.class;
+		node->payload = (uint16_t)(policy.mtu + WIREGUARD_BYTES);
+	}
+	path_choice_init(&node->choice, class_of(node->class));
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		if (s->nodes[i].id == id) {
+			node_inherit(node, &s->nodes[i]);
+			return 0;
+		}
+	}
+	n_order = forwarding_adopt_order(s->programs, id, order);
+	if (n_order)
+		path_choice_adopt(&node->choice, order, n_order, clock_now_us());
+	return 0;
+}
+
+static int nodes_new(struct steering *s, const struct config *config,
+		     struct steering_node **ret_nodes, size_t *ret_n)
+{
+	size_t max = config->mesh.n_relays + 2 * config->mesh.n_sites, n = 0;
+	struct steering_node *nodes = calloc(max ? max : 1, sizeof(*nodes));
+	int rc = nodes ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < config->mesh.n_sites && !rc; i++) {
+		const struct config_site *site = &config->mesh.sites[i];
+
+		if (!config->is_relay &&
+		    (i == config->self_site || !config_policy_with(config, i).connect))
+			continue;
+		for (size_t g = 0; g < site->n_gateways && !rc; g++)
+			rc = node_init(s, config, site->gateways[g].id, i, &nodes[n++]);
+	}
+	for (size_t i = 0; i < config->mesh.n_relays && !rc; i++)
+		if (!config->is_relay || i != config->self_relay)
+			rc = node_init(s, config, config->mesh.relays[i].id, SIZE_MAX, &nodes[n++]);
+	if (rc) {
+		nodes_free(nodes, n);
+		return rc;
+	}
+	*ret_nodes = nodes;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- to the programs ---- */
+
+static void tell_sites(struct steering *s)
+{
+	for (size_t i = 0; i < s->config->mesh.n_sites; i++) {
+		struct forwarding_site *site = &s->sites[i];
+
+		*site = (struct forwarding_site){ 0 };
+		if (!s->config->is_relay && i != s->config->self_site)
+			site->current =
+				s->handlers.followed(&s->config->mesh.sites[i],
+						     &site->seen_generation, s->handlers.data);
+	}
+}
+
+static void fill_node(const struct steering_node *node, struct forwarding_way *ways,
+		      struct forwarding_node *ret_node)
+{
+	*ret_node = (struct forwarding_node){
+		.id = node->id,
+		.ways = ways,
+		.n_ways = node->n_paths,
+		.n_order = node->decision.n_order,
+	};
+	for (size_t i = 0; i < node->n_paths; i++) {
+		ways[i] = node->paths[i].way;
+		if (node->paths[i].stuck)
+			ways[i].hop.ifindex = 0;
+	}
+	memcpy(ret_node->order, node->decision.order, sizeof(ret_node->order));
+	memcpy(ret_node->second, node->decision.second, sizeof(ret_node->second));
+}
+
+static size_t find_tunnels(const struct steering *s, struct forwarding_tunnel *tunnels)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		char ifname[CONFIG_IFNAME_LEN];
+		unsigned int ifindex;
+
+		if (!s->nodes[i].payload)
+			continue;
+		wanted_ifname(s->nodes[i].id, ifname);
+		ifindex = if_nametoindex(ifname);
+		if (ifindex)
+			tunnels[n++] = (struct forwarding_tunnel){ .node = s->nodes[i].id,
+								   .ifindex = ifindex };
+	}
+	return n;
+}
+
+/*
+ * There is one lane yet. Its class is the strictest that any site asks for: a packet sent twice
+ * for nothing does no harm, one sent once where two were asked for does.
+ */
+static enum config_class lane_class(const struct steering *s)
+{
+	enum config_class class = CONFIG_CLASS_BEST;
+
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		if (s->nodes[i].class == CONFIG_CLASS_PROTECTED)
+			return CONFIG_CLASS_PROTECTED;
+		if (s->nodes[i].class == CONFIG_CLASS_BULK)
+			class = CONFIG_CLASS_BULK;
+	}
+	return class;
+}
+
+static int apply(struct steering *s)
+{
+	struct forwarding_now now = { .lanes = 1, .n_nodes = s->n_nodes };
+	struct forwarding_tunnel *tunnels = calloc(s->n_nodes + 1, sizeof(*tunnels));
+	struct forwarding_node *nodes = calloc(s->n_nodes + 1, sizeof(*nodes));
+	struct forwarding_way *ways;
+	size_t n_ways = 1, at = 0;
+	int rc = -ENOMEM;
+
+	for (size_t i = 0; i < s->n_nodes; i++)
+		n_ways += s->nodes[i].n_paths;
+	ways = calloc(n_ways, sizeof(*ways));
+	if (!tunnels || !nodes || !ways)
+		goto done;
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		fill_node(&s->nodes[i], ways + at, &nodes[i]);
+		at += s->nodes[i].n_paths;
+	}
+	tell_sites(s);
+	s->handlers.self(&s->self, s->handlers.data);
+	now.role = s->config->is_relay ? DP_ROLE_RELAY
+		   : s->self.active    ? DP_ROLE_ACTIVE
+				       : DP_ROLE_STANDBY;
+	now.generation = s->self.generation;
+	now.lan_ifindex = *s->config->node.lan ? if_nametoindex(s->config->node.lan) : 0;
+	now.lane_class[0] = lane_class(s);
+	now.nodes = nodes;
+	now.tunnels = tunnels;
+	now.n_tunnels = find_tunnels(s, tunnels);
+	now.sites = s->config->is_relay ? NULL : s->sites;
+	rc = forwarding_set(s->forwarding, &now);
+	if (!rc)
+		rc = forwarding_apply(s->forwarding, s->programs, NULL);
+	if (rc)
+		log_error("data plane: maps: %s", strerror(-rc));
+
+done:
+	free(tunnels);
+	free(nodes);
+	free(ways);
+	return rc;
+}
+
+/* ---- ten times a second ---- */
+
+/* Requests that were too long for the path have their numbers too, but are none of its losses. */
+static uint32_t padded_lost(const struct steering *s, uint16_t node, size_t path)
+{
+	struct prober_status status;
+
+	return prober_get(s->prober, node, (uint8_t)path, &status) ? 0 : status.unanswered;
+}
+
+static void read_state(struct steering *s, struct steering_node *node, size_t number, uint64_t now)
+{
+	const struct dp_path_key key = { .node = node->id, .path = (uint16_t)number };
+	struct steering_path *path = &node->paths[number];
+	const struct dp_path as_known = {
+		.ifindex = path->stuck ? 0 : path->way.hop.ifindex,
+		.dead_ns = forwarding_dead_ns(path->way.interval_us),
+	};
+	const enum path_state before = path->stats.state;
+
+	if (bpf_map_lookup_elem(programs_map(s->programs, "dp_path_states"), &key, &path->state))
+		return; /* not there before the first apply */
+	if (path_stats_tick(&path->stats, now,
+			    path->state.sequence - padded_lost(s, node->id, number),
+			    path_alive(&as_known, &path->state)))
+		log_info("path %u to %s: %s -> %s (%s)", (unsigned int)number,
+			 steering_node_name(s->config, node->id), path_state_names[before],
+			 path_state_names[path->stats.state], path_event_names[path->stats.why]);
+}
+
+static void measure(struct steering *s, struct steering_node *node, uint64_t now)
+{
+	for (size_t i = 0; i < node->n_paths; i++) {
+		struct prober_status status;
+
+		read_state(s, node, i, now);
+		path_stats_metrics(&node->paths[i].stats, now, &node->paths[i].metrics);
+		if (!prober_get(s->prober, node->id, (uint8_t)i, &status))
+			node->paths[i].metrics.mtu = status.payload;
+	}
+}
+
+/* True if the programs have to be told. */
+static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
+{
+	struct path_decision decision;
+	struct path paths[DP_PATHS_MAX];
+	struct path_metrics metrics[DP_PATHS_MAX];
+	bool differs;
+
+	for (size_t i = 0; i < node->n_paths; i++) {
+		paths[i] = node->paths[i].way.path;
+		metrics[i] = node->paths[i].metrics;
+	}
+	path_choice_update(&node->choice, paths, metrics, node->n_paths, node->payload, now,
+			   &decision);
+	if (decision.changed)
+		log_info("to %s: path %d -> %u (%s)", steering_node_name(s->config, node->id),
+			 decision.before == DP_NO_PATH ? -1 : decision.before, decision.order[0],
+			 path_reason_names[decision.reason]);
+	differs = decision.n_order != node->decision.n_order ||
+		  memcmp(decision.order, node->decision.order, decision.n_order) ||
+		  memcmp(decision.second, node->decision.second, decision.n_order);
+	node->decision = decision;
+	return differs;
+}
+
+/* Carries traffic to this peer, or will as soon as the one that does dies. */
+static bool is_first(const struct steering_node *node, size_t number)
+{
+	for (size_t i = 0; i < FAST_PATHS && i < node->decision.n_order; i++)
+		if (node->decision.order[i] == number)
+			return true;
+	return (node->decision.n_order && node->decision.second[0] == number) ||
+	       node->choice.memory[number].rank == PATH_RANK_BROWN;
+}
+
+static uint32_t interval_of(const struct steering *s, const struct steering_node *node,
+			    size_t number)
+{
+	const struct config_mesh *mesh = &s->config->mesh;
+	const uint32_t middle_ms = mesh->probe_fast_ms * MIDDLE_INTERVALS;
+	uint32_t ms = mesh->probe_slow_ms;
+
+	if (!s->config->is_relay && node->site != SIZE_MAX && is_first(node, number)) {
+		if (s->self.active && s->sites[node->site].current == node->id)
+			ms = mesh->probe_fast_ms;
+		else if (middle_ms < ms)
+			ms = middle_ms;
+	}
+	return ms * 1000;
+}
+
+/*
+ * The programs must never count with a shorter interval than that of the probes: a longer one is
+ * told them first, a shorter one after a reply to probes that came at it.
+ */
+static bool set_interval(struct steering *s, struct steering_node *node, size_t number,
+			 uint64_t now)
+{
+	struct steering_path *path = &node->paths[number];
+	const uint32_t wanted = interval_of(s, node, number);
+
+	if (wanted != path->interval_us) {
+		path->shortened_us = wanted < path->way.interval_us ? now : 0;
+		path->interval_us = wanted;
+		if (wanted < path->way.interval_us)
+			(void)prober_set_interval(s->prober, node->id, (uint8_t)number, wanted);
+	}
+	/* With a longer one a path that died just now would count as alive again for a while. */
+	if (wanted > path->way.interval_us && path->metrics.alive) {
+		path->way.interval_us = wanted;
+		return true;
+	}
+	if (path->shortened_us && path->state.last_reply_ns / 1000 > path->shortened_us) {
+		path->shortened_us = 0;
+		path->way.interval_us = wanted;
+		return true;
+	}
+	return false;
+}
+
+static void search_mtu(struct steering *s, struct steering_node *node, size_t number)
+{
+	struct prober_status status;
+
+	if (node->payload && node->paths[number].stats.state == PATH_UP &&
+	    !prober_get(s->prober, node->id, (uint8_t)number, &status) && !status.searching &&
+	    !status.payload)
+		(void)prober_search_mtu(s->prober, node->id, (uint8_t)number,
+					CONFIG_MTU_MIN + WIREGUARD_BYTES, node->payload);
+}
+
+/* The peer is told what we lose of its packets. */
+static void tell_loss(struct steering *s, const struct steering_node *node, size_t number,
+		      uint64_t now)
+{
+	struct path_loss loss;
+
+	path_stats_loss(&node->paths[number].stats, now, PATH_WINDOW_MINUTE, &loss);
+	(void)prober_set_loss(s->prober, node->id, (uint8_t)number, loss.in_ppm);
+}
+
+static bool self_changed(struct steering *s)
+{
+	const struct steering_self before = s->self;
+
+	s->handlers.self(&s->self, s->handlers.data);
+	return s->self.active != before.active || s->self.generation != before.generation;
+}
+
+/* Look at everything; tell the programs if anything differs, or if they are to be told anyway. */
+static void look(struct steering *s, bool tell)
+{
+	const uint64_t now = clock_now_us();
+
+	tell = self_changed(s) || tell;
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		measure(s, &s->nodes[i], now);
+		if (s->nodes[i].n_paths)
+			tell = choose(s, &s->nodes[i], now) || tell;
+	}
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		for (size_t p = 0; p < s->nodes[i].n_paths; p++) {
+			tell = set_interval(s, &s->nodes[i], p, now) || tell;
+			search_mtu(s, &s->nodes[i], p);
+			tell_loss(s, &s->nodes[i], p, now);
+		}
+	}
+	if (tell && apply(s))
+		return;
+	/* What was made longer: now that the programs know. */
+	for (size_t i = 0; i < s->n_nodes; i++)
+		for (size_t p = 0; p < s->nodes[i].n_paths; p++)
+			(void)prober_set_interval(s->prober, s->nodes[i].id, (uint8_t)p,
+						  s->nodes[i].paths[p].interval_us);
+}
+
+static int tick_due(struct sd_event_source *source, uint64_t usec, void *data)
+{
+	struct steering *s = data;
+
+	look(s, false);
+	sd_event_source_set_time(source, usec + TICK_US > clock_now_us()
+						 ? usec + TICK_US
+						 : clock_now_us() + TICK_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void sample_taken(const struct dp_sample *sample, void *data)
+{
+	struct steering *s = data;
+	struct steering_path *path = find_path(s, sample->node, sample->path);
+	const struct path_sample taken = {
+		.at_us = sample->at_ns / 1000,
+		.sequence = sample->sequence - padded_lost(s, sample->node, sample->path),
+		.rtt_us = sample->rtt_us,
+		.replies = sample->replies,
+		.remote_received = sample->remote_received,
+		.payload = sample->payload,
+	};
+
+	if (path)
+		(void)path_stats_sample(&path->stats, &taken); /* the tick tells of a change */
+}
+
+/* Without a carrier, or an answer to ARP, requests do not even get to the programs. */
+static void path_leaving(uint16_t node, uint8_t number, bool leaves, void *data)
+{
+	struct steering *s = data;
+	struct steering_path *path = find_path(s, node, number);
+
+	if (!path || path->stuck == !leaves)
+		return;
+	path->stuck = !leaves;
+	log_info("path %u to %s: probes %s", number, steering_node_name(s->config, node),
+		 leaves ? "leave again" : "do not leave (no carrier, no neighbour, no route)");
+	(void)apply(s); /* logs */
+}
+
+static void payload_found(uint16_t node, uint8_t path, uint16_t payload, void *data)
+{
+	struct steering *s = data;
+	const struct steering_path *found = find_path(s, node, path);
+
+	for (size_t i = 0; found && i < s->n_nodes; i++)
+		if (s->nodes[i].id == node && payload < s->nodes[i].payload)
+			log_info("path %u to %s: carries %u bytes of UDP payload, the tunnel "
+				 "sends up to %u",
+				 path, steering_node_name(s->config, node), payload,
+				 s->nodes[i].payload);
+}
+
+/* ---- start, configuration, end ---- */
+
+static void stop(struct steering *s)
+{
+	s->tick = sd_event_source_disable_unref(s->tick);
+	prober_free(s->prober);
+	s->prober = NULL;
+	forwarding_free(s->forwarding);
+	s->forwarding = NULL;
+	programs_close(s->programs);
+	s->programs = NULL;
+	nodes_free(s->nodes, s->n_nodes);
+	s->nodes = NULL;
+	s->n_nodes = 0;
+	free(s->sites);
+	s->sites = NULL;
+	s->config = NULL;
+}
+
+static int start(struct steering *s, const struct config *config)
+{
+	const struct programs_params params = {
+		.image = dataplane_image,
+		.image_len = dataplane_image_len,
+		.mode = config->node.dataplane,
+	};
+	struct prober_handlers handlers = {
+		.sample = sample_taken,
+		.payload = payload_found,
+		.leaving = path_leaving,
+		.data = s,
+	};
+	int rc;
+
+	rc = programs_open(&params, &s->programs, s->reason);
+	if (rc) {
+		s->programs = NULL;
+		return rc;
+	}
+	handlers.states = programs_map(s->programs, "dp_path_states");
+	rc = prober_new(s->event, programs_map(s->programs, "dp_samples"), &handlers, &s->prober);
+	if (!rc)
+		rc = sd_event_add_time_relative(s->event, &s->tick, CLOCK_MONOTONIC, TICK_US, 1000,
+						tick_due, s);
+	if (rc < 0)
+		snprintf(s->reason, sizeof(s->reason), "probes: %s", strerror(-rc));
+	return rc < 0 ? rc : 0;
+}
+
+/* The nodes and maps of a new configuration. */
+static int take(struct steering *s, const struct config *config)
+{
+	struct forwarding_site *sites = calloc(config->mesh.n_sites + 1, sizeof(*sites));
+	struct forwarding *forwarding = NULL;
+	struct steering_node *nodes = NULL;
+	size_t n = 0;
+	int rc = sites ? nodes_new(s, config, &nodes, &n) : -ENOMEM;
+
+	if (!rc)
+		rc = forwarding_new(config, &forwarding);
+	if (rc) {
+		nodes_free(nodes, n);
+		free(sites);
+		snprintf(s->reason, sizeof(s->reason), "%s", strerror(-rc));
+		return rc;
+	}
+	forwarding_free(s->forwarding);
+	s->forwarding = forwarding;
+	nodes_free(s->nodes, s->n_nodes);
+	s->nodes = nodes;
+	s->n_nodes = n;
+	free(s->sites);
+	s->sites = sites;
+	s->config = config;
+	return 0;
+}
+
+static int refresh_devices(struct steering *s)
+{
+	char(*tunnels)[CONFIG_IFNAME_LEN] = calloc(s->n_nodes + 1, sizeof(*tunnels));
+	struct programs_devices devices = {
+		.wans = (const char(*)[CONFIG_IFNAME_LEN])s->config->node.wans,
+		.n_wans = s->config->node.n_wans,
+		.lan = s->config->node.lan,
+		.tunnels = (const char(*)[CONFIG_IFNAME_LEN])tunnels,
+	};
+	size_t changes = 0;
+	int rc;
+
+	if (!tunnels)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (s->nodes[i].payload)
+			wanted_ifname(s->nodes[i].id, tunnels[devices.n_tunnels++]);
+	rc = programs_refresh(s->programs, &devices, &changes);
+	free(tunnels);
+	if (changes)
+		log_info("data plane: %zu program%s attached or detached", changes,
+			 changes == 1 ? "" : "s");
+	return rc;
+}
+
+static int resolve(struct steering *s)
+{
+	unsigned int wans[16];
+	size_t n_wans = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->config->node.n_wans && n_wans < 16; i++)
+		wans[n_wans++] = if_nametoindex(s->config->node.wans[i]);
+	for (size_t i = 0; i < s->n_nodes && !rc; i++)
+		for (size_t p = 0; p < s->nodes[i].n_paths && !rc; p++)
+			rc = forwarding_resolve(s->route, wans, n_wans, &s->nodes[i].paths[p].way,
+						1);
+	return rc;
+}
+
+static int configure_prober(struct steering *s)
+{
+	const uint16_t base = s->config->mesh.port_base, self = config_self_id(s->config);
+	struct prober_path *paths;
+	size_t n = 0, max = 1;
+	int rc;
+
+	for (size_t i = 0; i < s->n_nodes; i++)
+		max += s->nodes[i].n_paths;
+	paths = calloc(max, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		for (size_t p = 0; p < s->nodes[i].n_paths; p++) {
+			const struct steering_path *path = &s->nodes[i].paths[p];
+
+			paths[n++] = (struct prober_path){
+				.node = s->nodes[i].id,
+				.number = (uint8_t)p,
+				.local = path->way.path.local,
+				.remote = path->way.path.remote,
+				.ifindex = path->way.hop.ifindex,
+				.source_port = (uint16_t)(base + s->nodes[i].id),
+				.destination_port = (uint16_t)(base + self),
+				.interval_us = path->interval_us,
+			};
+		}
+	}
+	rc = prober_configure(s->prober, self, paths, n);
+	free(paths);
+	return rc;
+}
+
+int steering_new(struct sd_event *event, struct netlink *route,
+		 const struct steering_handlers *handlers, struct steering **ret_steering)
+{
+	struct steering *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->event = event;
+	s->route = route;
+	s->handlers = *handlers;
+	*ret_steering = s;
+	return 0;
+}
+
+void steering_free(struct steering *s)
+{
+	if (!s)
+		return;
+	stop(s);
+	free(s);
+}
+
+static bool has_pins(void)
+{
+	return !access(DP_PIN_DIR, F_OK);
+}
+
+void steering_configure(struct steering *s, const struct config *config)
+{
+	int rc = 0;
+
+	if (config->node.dataplane == CONFIG_DATAPLANE_OFF) {
+		if (s->programs || has_pins())
+			(void)steering_down(s); /* logs */
+		snprintf(s->reason, sizeof(s->reason), "the configuration says so");
+		return;
+	}
+	if (s->config && s->config != config && s->config->node.dataplane != config->node.dataplane)
+		stop(s);
+	if (!s->programs)
+		rc = start(s, config);
+	if (!rc && s->config != config)
+		rc = take(s, config);
+	if (rc) {
+		log_error("data plane: not used, tunnels take their direct paths: %s", s->reason);
+		stop(s);
+		return;
+	}
+	s->reason[0] = '\0';
+	s->problem[0] = '\0';
+	rc = resolve(s);
+	if (!rc)
+		rc = configure_prober(s);
+	look(s, true); /* before new programs come: they find their maps filled */
+	if (!rc)
+		rc = refresh_devices(s);
+	if (rc) {
+		snprintf(s->problem, sizeof(s->problem), "data plane: %s", strerror(-rc));
+		log_error("%s", s->problem);
+	}
+}
+
+void steering_announce(struct steering *s)
+{
+	if (!s || !s->programs || !s->config)
+		return;
+	look(s, true);
+	prober_announce(s->prober);
+}
+
+int steering_down(struct steering *s)
+{
+	char reason[PROGRAMS_REASON_LEN];
+	int rc;
+
+	if (s)
+		stop(s);
+	rc = programs_down(reason);
+	if (rc)
+		log_error("data plane: %s", reason);
+	return rc;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which way packets to other nodes take: owns the programs in the kernel (programs.h), what they
+ * forward by (forwarding.h), the probes (prober.h), and for each other node what is known of its
+ * paths and which of them are chosen (path_stats.h, path_choice.h).
+ *
+ * The kernel acts on a dead path by itself, packet by packet; here is decided ten times a second
+ * which order it looks in. If the programs cannot run, or the configuration does not want them,
+ * there is no steering: tunnels go their direct way, and that is shown with the reason.
+ */
+#ifndef NETPAS_STEERING_H
+#define NETPAS_STEERING_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct netlink;
+struct sd_event;
+struct steering;
+
+/* What this node says of itself in probes. */
+struct steering_self {
+	bool active;
+	uint64_t generation;
+};
+
+struct steering_handlers {
+	void (*self)(struct steering_self *ret_self, void *data);
+	/*
+	 * Id of the gateway that is followed at this remote site, and the highest generation that
+	 * was seen there. The site may be of a configuration that is not in force yet.
+	 */
+	uint16_t (*followed)(const struct config_site *site, uint64_t *ret_seen, void *data);
+	void *data;
+};
+
+/* route: command socket, borrowed. 0 or -errno. */
+int steering_new(struct sd_event *event, struct netlink *route,
+		 const struct steering_handlers *handlers, struct steering **ret_steering);
+
+/* Programs and maps go on forwarding. NULL is fine. */
+void steering_free(struct steering *steering);
+
+/*
+ * Steer by this configuration (borrowed until the next call), or look again at interfaces and
+ * routes if it is the same. Never fatal: what is missing is in the status.
+ */
+void steering_configure(struct steering *steering, const struct config *config);
+
+/* Role, or the gateway that is followed at a site, has changed: tell programs and peers now. */
+void steering_announce(struct steering *steering);
+
+/* Remove programs and maps from the kernel; also those of an earlier daemon. 0 or -errno. */
+int steering_down(struct steering *steering);
+
+/* For `netpas status`, `netpas paths`, `netpas drops`. New references. */
+json_t *steering_status(struct steering *steering, json_t *problems);
+json_t *steering_paths(struct steering *steering);
+json_t *steering_drops(struct steering *steering);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "steering_nodes.h"
+
+static json_t *make_programs(const struct steering *s)
+{
+	json_t *list = json_array();
+	const struct programs_entry *entries;
+	size_t n;
+
+	entries = programs_list(s->programs, &n);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "program",
+						      programs_place_names[entries[i].place],
+						      "interface", entries[i].ifname, "mode",
+						      hook_mode_names[entries[i].mode], "reason",
+						      entries[i].reason));
+	return list;
+}
+
+static void add_problem(json_t *problems, const char *text)
+{
+	json_array_append_new(problems, json_string(text));
+}
+
+static void find_problems(const struct steering *s, json_t *problems)
+{
+	char text[256];
+	const uint16_t *refused;
+	size_t n;
+
+	refused = forwarding_refused(s->forwarding, &n);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "node %s: its public key is no key; it is left out",
+			 steering_node_name(s->config, refused[i]));
+		add_problem(problems, text);
+	}
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		const struct steering_node *node = &s->nodes[i];
+		const char *name = steering_node_name(s->config, node->id);
+
+		if (!node->n_paths)
+			continue;
+		if (!node->decision.n_order ||
+		    !node->paths[node->decision.order[0]].metrics.alive) {
+			snprintf(text, sizeof(text), "no path to %s is alive", name);
+			add_problem(problems, text);
+		} else if (node->class == CONFIG_CLASS_PROTECTED &&
+			   node->decision.second[0] == DP_NO_PATH) {
+			snprintf(text, sizeof(text),
+				 "to %s: class protected, but no path is disjoint from the one in "
+				 "use; packets are sent once",
+				 name);
+			add_problem(problems, text);
+		}
+	}
+}
+
+json_t *steering_status(struct steering *s, json_t *problems)
+{
+	const bool on = s->programs && s->config;
+
+	if (*s->problem)
+		add_problem(problems, s->problem);
+	if (on)
+		find_problems(s, problems);
+	return json_pack("{s:b, s:s, s:o}", "on", on, "reason", s->reason, "programs",
+			 on ? make_programs(s) : json_array());
+}
+
+static json_t *make_ms(uint32_t us)
+{
+	return us ? json_real(us / 1000.0) : json_null();
+}
+
+static json_t *make_address(const struct ip_addr *addr)
+{
+	char text[IP_ADDR_STRLEN];
+
+	ip_addr_format(addr, text);
+	return json_string(text);
+}
+
+/* 1: the one in use; 0: not in the order. */
+static int rank_of(const struct steering_node *node, size_t number)
+{
+	for (int i = 0; i < node->decision.n_order; i++)
+		if (node->decision.order[i] == number)
+			return i + 1;
+	return 0;
+}
+
+static json_t *make_loss(const struct path_stats *stats, uint64_t now, enum path_window window)
+{
+	struct path_loss loss;
+
+	path_stats_loss(stats, now, window, &loss);
+	return json_pack("{s:I, s:f, s:f}", "probes", (json_int_t)loss.sent, "out_percent",
+			 loss.out_ppm / 10000.0, "in_percent", loss.in_ppm / 10000.0);
+}
+
+static json_t *make_path(const struct steering *s, const struct steering_node *node, size_t number,
+			 uint64_t now)
+{
+	const struct steering_path *path = &node->paths[number];
+	const struct path_stats *stats = &path->stats;
+	const uint16_t relay = path->way.path.relay;
+	struct prober_status status = { 0 };
+	struct path_rtt rtt;
+	const uint32_t length = DP_PROBE_LEN + 28;
+
+	path_stats_rtt(stats, now, PATH_WINDOW_MINUTE, &rtt);
+	(void)prober_get(s->prober, node->id, (uint8_t)number, &status); /* zeroes say enough */
+	return json_pack(
+		"{s:i, s:s?, s:o, s:o, s:b, s:s, s:s, s:f, s:i, s:s, s:{s:o, s:o, s:o, s:o, s:o, s:o},"
+		" s:o, s:o, s:i, s:b, s:f, s:f}",
+		"path", (int)number, "relay", relay ? steering_node_name(s->config, relay) : NULL,
+		"local", make_address(&path->way.path.local), "remote",
+		make_address(&path->way.path.remote), "alive", path->metrics.alive, "state",
+		path_state_names[stats->state], "why", path_event_names[stats->why], "since_s",
+		stats->since_us ? (double)(now - stats->since_us) / 1e6 : 0.0, "order",
+		rank_of(node, number), "rank", path_rank_names[node->choice.memory[number].rank],
+		"rtt_ms", "last", make_ms(path->state.rtt_us), "smoothed",
+		make_ms(path_stats_srtt_us(stats)), "min", make_ms(rtt.min_us), "p50",
+		make_ms(rtt.p50_us), "p99", make_ms(rtt.p99_us), "jitter",
+		make_ms(path_stats_jitter_us(stats)), "loss_3s",
+		make_loss(stats, now, PATH_WINDOW_SHORT), "loss_60s",
+		make_loss(stats, now, PATH_WINDOW_MINUTE), "payload", (int)status.payload, "routed",
+		path->way.hop.ifindex != 0, "interval_ms", path->interval_us / 1000.0,
+		"probe_bits_per_s", length * 8.0 * 1e6 / path->interval_us);
+}
+
+json_t *steering_paths(struct steering *s)
+{
+	const uint64_t now = clock_now_us();
+	json_t *peers = json_array();
+
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		const struct steering_node *node = &s->nodes[i];
+		const struct path_decision *decision = &node->decision;
+		json_t *paths = json_array();
+
+		if (!node->n_paths) {
+			json_decref(paths);
+			continue;
+		}
+		for (size_t p = 0; p < node->n_paths; p++)
+			json_array_append_new(paths, make_path(s, node, p, now));
+		json_array_append_new(
+			peers,
+			json_pack("{s:s, s:i, s:s, s:o, s:o, s:s, s:f, s:o}", "peer",
+				  steering_node_name(s->config, node->id), "id", (int)node->id,
+				  "class", config_class_names[node->class], "path",
+				  decision->n_order ? json_integer(decision->order[0])
+						    : json_null(),
+				  "second",
+				  decision->n_order && decision->second[0] != DP_NO_PATH
+					  ? json_integer(decision->second[0])
+					  : json_null(),
+				  "reason", path_reason_names[node->choice.reason], "since_s",
+				  (double)(now - node->choice.since_us) / 1e6, "paths", paths));
+	}
+	return json_pack("{s:b, s:s, s:o}", "on", s->programs != NULL, "reason", s->reason, "peers",
+			 peers);
+}
+
+json_t *steering_drops(struct steering *s)
+{
+	static const char *const names[DP_COUNT_MAX] = {
+#define DP_COUNT_NAME(ID, NAME) [DP_COUNT_##ID] = NAME,
+		DP_COUNTS(DP_COUNT_NAME)
+#undef DP_COUNT_NAME
+	};
+	const int n_cpus = libbpf_num_possible_cpus();
+	json_t *counts = json_object();
+	struct dp_count *cpus;
+	int fd;
+
+	if (!s->programs || n_cpus <= 0)
+		return counts;
+	fd = programs_map(s->programs, "dp_counts");
+	cpus = calloc((size_t)n_cpus, sizeof(*cpus));
+	for (__u32 i = 0; cpus && i < DP_COUNT_MAX; i++) {
+		struct dp_count sum = { 0 };
+
+		if (bpf_map_lookup_elem(fd, &i, cpus))
+			continue;
+		for (int c = 0; c < n_cpus; c++) {
+			sum.packets += cpus[c].packets;
+			sum.bytes += cpus[c].bytes;
+		}
+		json_object_set_new(counts, names[i],
+				    json_pack("{s:I, s:I}", "packets", (json_int_t)sum.packets,
+					      "bytes", (json_int_t)sum.bytes));
+	}
+	free(cpus);
+	return counts;
+}
