@@ -185,6 +185,16 @@ lab_offload_off() {
 	lab_in "$node" offload "$@" || lab_die "$node: cannot turn the checksum offload of $* off"
 }
 
+# lab_xdp_pass NODE IF...: let XDP programs at the other ends of these cables send.
+lab_xdp_pass() {
+	local node=$1 i
+	shift
+	for i; do
+		lab_in "$node" ip link set dev "$i" xdpdrv obj "$LAB_BUILD/lab/pass.bpf.o" sec xdp ||
+			lab_die "$node: no XDP program on $i"
+	done
+}
+
 # The other ends of a node's links (of one of them): "node if" lines.
 _lab_far_ends() {
 	local a ai b bi rest

@@ -12,6 +12,8 @@
 #	                     web -- x1 -- ispa-X ---------[switch wan-X]----------+      10.200.S.12, .13
 #	          198.51.100.80     x2 -- ispb-X -------------'
 #
+# RELAYS=n (up to 3): pop1 at x1 (198.51.101.2), pop2 at x2 (198.51.102.2), pop3 at x1 (198.51.103.2).
+#
 # The gateways' WAN addresses are private; ispa-X maps the first of each to 203.0.113.(16S+2),
 # .(16S+3), ispb-X the second to 192.0.2.(16S+2), .(16S+3), one to one and without state, as clouds
 # do. Customers reach the web by their own router's uplink (source NAT there), also from site to
@@ -20,12 +22,15 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
 SITES=${SITES:-2}
+RELAYS=${RELAYS:-0}
+DATAPLANE=${DATAPLANE:-off} # of all nodes
 ENGINE=${ENGINE:-user}
 MESH_MTU=${MESH_MTU:-1420}
 MESH_ADVERT=${MESH_ADVERT:-$((LAB_TIME_SCALE > 10 ? 1000 : 100 * LAB_TIME_SCALE))ms}
 SITE_NAMES=(- fra sin nyc)
 WEB=198.51.100.80
 GATEWAYS=()	       # of all sites
+POPS=()		       # the relays
 declare -A SITE_OF     # gateway -> number of its site
 declare -A GATEWAY_ID  # gateway -> its id
 declare -A SITE_SUBNETS # site's number -> lines of its "subnets:" list
@@ -43,6 +48,9 @@ for _s in $(seq 1 "$SITES"); do
 10.$_s.2.0/24
 fd00:10:$_s:1::/64
 fd00:10:$_s:2::/64"
+done
+for _s in $(seq 1 "$RELAYS"); do
+	POPS+=("pop$_s")
 done
 unset _s _g _n
 
@@ -63,7 +71,7 @@ gateway_public() {
 
 # The whole network without Netpas.
 topology_network() {
-	local s n bridges=() nodes=(x1 x2 web)
+	local s n bridges=() nodes=(x1 x2 web "${POPS[@]}")
 	for s in $(seq 1 "$SITES"); do
 		n=${SITE_NAMES[s]}
 		bridges+=("lan-$n" "wan-$n")
@@ -74,6 +82,9 @@ topology_network() {
 	_topology_core
 	for s in $(seq 1 "$SITES"); do
 		_topology_site "$s"
+	done
+	for n in "${POPS[@]}"; do
+		_topology_relay "$n"
 	done
 	_topology_offload
 }
@@ -199,6 +210,23 @@ _topology_site() {
 	done
 }
 
+# The router of the Internet that a relay is at, and its address.
+relay_router() { [[ $1 = pop2 ]] && echo x2 || echo x1; }
+relay_public() { echo "198.51.10${1#pop}.2"; }
+relay_id() { echo "$((100 + ${1#pop}))"; }
+
+_topology_relay() {
+	local net=198.51.10${1#pop} x
+	x=$(relay_router "$1")
+	lab_link "$x" "$1" "$1" wan0
+	lab_ip "$x" <<<"addr add $net.1/30 dev $1"
+	[[ $x = x1 ]] || lab_ip x1 <<<"route add $net.0/30 via 100.66.0.2"
+	lab_ip "$1" <<-END
+		addr add $net.2/30 dev wan0
+		route add default via $net.1
+	END
+}
+
 # What the cloud gives a gateway: addresses, a default route, and for its second address its own.
 topology_gateway_network() {
 	local g=$1 s=${SITE_OF[$1]}
@@ -249,6 +277,17 @@ _topology_offload() {
 	done
 	lab_offload_off x1 x2
 	lab_offload_off x2 x1
+	for n in "${POPS[@]}"; do
+		lab_offload_off "$(relay_router "$n")" "$n"
+		lab_offload_off "$n" wan0
+	done
+	[[ $DATAPLANE != off ]] || return 0
+	for s in $(seq 1 "$SITES"); do
+		lab_xdp_pass "wan-${SITE_NAMES[s]}" gwa gwb
+	done
+	for n in "${POPS[@]}"; do
+		lab_xdp_pass "$(relay_router "$n")" "$n"
+	done
 }
 
 # -- Netpas on it --
@@ -274,8 +313,8 @@ _pubkey() {
 topology_config() {
 	local g
 	local -a which=("$@")
-	(($#)) || which=("${GATEWAYS[@]}")
-	for g in "${GATEWAYS[@]}"; do
+	(($#)) || which=("${GATEWAYS[@]}" "${POPS[@]}")
+	for g in "${GATEWAYS[@]}" "${POPS[@]}"; do
 		[[ -e $LAB_DIR/$g.key ]] || _keygen "$LAB_DIR/$g.key" || lab_die "no key for $g"
 		[[ -e $LAB_DIR/$g.pub ]] || _pubkey "$LAB_DIR/$g.key" >"$LAB_DIR/$g.pub"
 	done
@@ -319,6 +358,11 @@ topology_mesh() {
 			END
 		done
 	done
+	((RELAYS == 0)) || echo "relays:"
+	for g in "${POPS[@]}"; do
+		echo "  - {name: $g, id: $(relay_id "$g"), public_key: $(cat "$LAB_DIR/$g.pub")," \
+			"wan: [$(relay_public "$g")]}"
+	done
 	[[ -z $MESH_POLICIES ]] || printf 'policies:\n%s\n' "$MESH_POLICIES"
 }
 
@@ -326,16 +370,23 @@ topology_node() {
 	cat <<-END
 		node: $1
 		key: private.key
+	END
+	if [[ $1 = pop* ]]; then
+		echo "interfaces: {wan: [wan0]}"
+		return
+	fi
+	cat <<-END
 		interfaces: {lan: lan0, wan: [wan0]}
 		engine: $ENGINE
+		dataplane: $DATAPLANE
 	END
 	[[ -z $GATEWAY_ALLOW ]] || printf 'allow:\n%s\n' "$GATEWAY_ALLOW"
 }
 
-# topology_start [GATEWAY...]: netpasd on these (all) gateways.
+# topology_start [NODE...]: netpasd on these (all) gateways and relays.
 topology_start() {
 	local g
-	(($#)) || set -- "${GATEWAYS[@]}"
+	(($#)) || set -- "${GATEWAYS[@]}" "${POPS[@]}"
 	for g; do
 		lab_daemon "$g" netpasd netpasd -v
 	done
