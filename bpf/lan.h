@@ -24,6 +24,7 @@
 #ifndef NETPAS_LAN_H
 #define NETPAS_LAN_H
 
+#include <linux/errno.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -278,8 +279,16 @@ static __always_inline bool lan_is_own(const struct dp_addr *addr)
 	return bpf_map_lookup_elem(&dp_own, addr);
 }
 
-static __always_inline const struct dp_node *lan_find_gateway(__u16 id, __u32 lane,
-							      struct lan_gateway *ret)
+/* A user-space engine that died took its device along; the daemon has not told us yet. */
+static __always_inline bool lan_is_device(struct __sk_buff *skb, __u32 ifindex)
+{
+	__u32 mtu = 0;
+
+	return ifindex && bpf_check_mtu(skb, ifindex, &mtu, 0, 0) != -ENODEV;
+}
+
+static __always_inline const struct dp_node *lan_find_gateway(struct __sk_buff *skb, __u16 id,
+							      __u32 lane, struct lan_gateway *ret)
 {
 	const struct dp_node *node = bpf_map_lookup_elem(&dp_nodes, &id);
 	const struct dp_heard *heard = bpf_map_lookup_elem(&dp_heard, &id);
@@ -287,6 +296,8 @@ static __always_inline const struct dp_node *lan_find_gateway(__u16 id, __u32 la
 	ret->id = id;
 	ret->ifindex =
 		node && node->n_order && lane < DP_LANES_MAX ? node->tunnel_ifindex[lane] : 0;
+	if (!lan_is_device(skb, ret->ifindex))
+		ret->ifindex = 0;
 	ret->active = heard && heard->role == DP_ROLE_ACTIVE;
 	ret->generation = heard ? heard->generation : 0;
 	return node;
@@ -312,13 +323,13 @@ static __always_inline bool lan_is_alive(const struct lan_gateway *gateway,
  * Interface of the tunnel to take towards a site; 0: there is none. Without a living path (nobody
  * probes, or all are dead) the one that netpasd follows stays: to guess would help nobody.
  */
-static __always_inline __u32 lan_choose(const struct dp_site *site)
+static __always_inline __u32 lan_choose(struct __sk_buff *skb, const struct dp_site *site)
 {
 	const struct dp_node *node, *other_node;
 	struct lan_gateway gateway, other;
 
-	node = lan_find_gateway(site->gateways[0], site->lane, &gateway);
-	other_node = lan_find_gateway(site->gateways[1], site->lane, &other);
+	node = lan_find_gateway(skb, site->gateways[0], site->lane, &gateway);
+	other_node = lan_find_gateway(skb, site->gateways[1], site->lane, &other);
 	if (lan_second_first(&gateway, &other, site->current)) {
 		const struct dp_node *first_node = node;
 		struct lan_gateway first = gateway;
@@ -408,7 +419,7 @@ static __always_inline int lan_ingress_run(struct __sk_buff *skb)
 	if (!site || (packet.syn && site->mss_clamp) ||
 	    lan_longest(&packet, skb->gso_size) > site->mtu)
 		goto slow;
-	ifindex = lan_choose(site);
+	ifindex = lan_choose(skb, site);
 	if (!ifindex)
 		goto slow;
 

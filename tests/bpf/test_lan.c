@@ -411,6 +411,14 @@ static void test_missing(void **state)
 	world_write(&changed);
 	assert_false(LAN_GOES());
 	changed = world;
+	changed.nodes[3].tunnel_ifindex[0] = 9999; /* the device is gone */
+	changed.nodes[4].tunnel_ifindex[0] = 9999;
+	world_write(&changed);
+	assert_false(LAN_GOES());
+	changed.nodes[4].tunnel_ifindex[0] = world.nodes[4].tunnel_ifindex[0];
+	world_write(&changed);
+	assert_true(LAN_GOES());
+	changed = world;
 	changed.sites[2].gateways[0] = 0;
 	changed.sites[2].gateways[1] = 77;
 	world_write(&changed);

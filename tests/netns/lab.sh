@@ -187,12 +187,9 @@ lab_offload_off() {
 
 # lab_xdp_pass NODE IF...: let XDP programs at the other ends of these cables send.
 lab_xdp_pass() {
-	local node=$1 i
+	local node=$1
 	shift
-	for i; do
-		lab_in "$node" ip link set dev "$i" xdpdrv obj "$LAB_BUILD/lab/pass.bpf.o" sec xdp ||
-			lab_die "$node: no XDP program on $i"
-	done
+	lab_in "$node" pass "$@" || lab_die "$node: no XDP program on $*"
 }
 
 # The other ends of a node's links (of one of them): "node if" lines.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab in network namespaces: its tools, its tests, the demo.
 
-LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem)
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass)
 NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
 
 .PHONY: lab-tools netns-bins check-netns demo lab
@@ -9,15 +9,9 @@ lab-tools: $(LAB_TOOLS)
 $(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $<
+	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
+$(BUILD)/lab/pass: LAB_LIBS := -lbpf
 -include $(LAB_TOOLS:=.d)
-
-# XDP on a veth sends only if its other end has a program too.
-lab-tools: $(BUILD)/lab/pass.bpf.o
-$(BUILD)/lab/pass.bpf.o: tests/netns/pass.bpf.c | deps
-	$(call say,BPF,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
 netns-bins: $(NETNS_BINS)
 $(NETNS_BINS): $(BUILD)/netns/%: tests/netns/%.c $(BUILD)/libnetpas.a
