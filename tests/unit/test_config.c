@@ -576,7 +576,7 @@ static void test_protected_against_oracle(void **state)
 				site, site, site, site);
 			n_gateways[site] = 1 + (size_t)random() % 2;
 			for (size_t g = 0; g < n_gateways[site]; g++) {
-				char lan[32];
+				char lan[48];
 
 				snprintf(lan, sizeof(lan), "lan: [172.16.%u.%zu],", site, g + 1);
 				gateways[site][g] = oracle_gateway(families);
