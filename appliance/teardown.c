@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "programs.h"
 #include "rundir.h"
 #include "sysctl.h"
 
@@ -112,16 +113,20 @@ static void stop_vrrp(struct sd_event *event, struct kernel *kernel,
 	if (diags)
 		(void)config_load(paths->config_dir, diags, &config);
 	diag_list_free(diags);
+	if (config && config->is_relay)
+		goto out; /* there is none */
 	if (!vrrp_new(event, kernel->route, &vrrp_paths, ignore_role, NULL, &vrrp)) {
 		vrrp_stop(vrrp, config);
 		vrrp_free(vrrp);
 	}
+out:
 	config_free(config);
 }
 
 int teardown_offline(const struct daemon_paths *paths, char error[static KERNEL_ERROR_LEN])
 {
 	struct sd_event *event = NULL;
+	char reason[PROGRAMS_REASON_LEN];
 	struct kernel kernel;
 	int lock, rc;
 
@@ -143,6 +148,10 @@ int teardown_offline(const struct daemon_paths *paths, char error[static KERNEL_
 	stop_vrrp(event, &kernel, paths);
 	rc = teardown(&kernel, paths->run_dir, error);
 	kernel_close(&kernel);
+	if (programs_down(reason) && !rc) {
+		snprintf(error, KERNEL_ERROR_LEN, "data plane: %s", reason);
+		rc = -EIO;
+	}
 out:
 	sd_event_unref(event);
 	close(lock);
