@@ -45,6 +45,7 @@ struct service {
 	pid_t pid;
 	bool once, stopping;
 	FILE *events;
+	int notify_fd;
 };
 
 static uint64_t now_us(void)
@@ -161,6 +162,29 @@ static bool ended_well(int status)
 	return false;
 }
 
+/* All that was said until now. */
+static void notify_read(struct service *service)
+{
+	char buf[4096], control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) - 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	char *line, *save = NULL;
+	ssize_t len;
+
+	while ((len = recvmsg(service->notify_fd, &msg, 0)) > 0) {
+		buf[len] = '\0';
+		for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+			if (strcmp(line, "WATCHDOG=1") == 0 && service->watchdog_us != 0)
+				service->watchdog_at = now_us() + service->watchdog_us;
+			event_log(service, "notify %s", line);
+		}
+		msg.msg_controllen = sizeof(control);
+	}
+}
+
 /* Returns true when there is nothing left to supervise. */
 static bool service_reap(struct service *service)
 {
@@ -168,6 +192,7 @@ static bool service_reap(struct service *service)
 
 	if (service->pid == 0 || waitpid(service->pid, &status, WNOHANG) != service->pid)
 		return false;
+	notify_read(service); /* its last words */
 	if (WIFEXITED(status))
 		event_log(service, "exit %d", WEXITSTATUS(status));
 	else
@@ -179,28 +204,6 @@ static bool service_reap(struct service *service)
 		return true;
 	service->start_at = now_us() + RESTART_MS * 1000;
 	return false;
-}
-
-static void notify_read(struct service *service, int fd)
-{
-	char buf[4096], control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) - 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	char *line, *save = NULL;
-	ssize_t len;
-
-	len = recvmsg(fd, &msg, 0);
-	if (len <= 0)
-		return;
-	buf[len] = '\0';
-	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (strcmp(line, "WATCHDOG=1") == 0 && service->watchdog_us != 0)
-			service->watchdog_at = now_us() + service->watchdog_us;
-		event_log(service, "notify %s", line);
-	}
 }
 
 static void service_stop(struct service *service)
@@ -260,7 +263,7 @@ static int supervise(struct service *service)
 	/* A service manager never inherits an ignored SIGCHLD. */
 	signal(SIGCHLD, SIG_DFL);
 	fds[0].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	fds[1].fd = notify_open();
+	fds[1].fd = service->notify_fd = notify_open();
 	if (fds[0].fd < 0 || fds[1].fd < 0) {
 		fprintf(stderr, "supervisor: no notify socket or signals\n");
 		return 1;
@@ -273,7 +276,7 @@ static int supervise(struct service *service)
 			if (info.ssi_signo == SIGTERM)
 				service_stop(service);
 		if (fds[1].revents & POLLIN)
-			notify_read(service, fds[1].fd);
+			notify_read(service);
 		done = service_reap(service) || (service->stopping && service->pid == 0);
 		if (!done)
 			service_timers(service);
