@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "log.h"
 #include "state.h"
 #include "wireguard.h"
 
@@ -136,8 +137,11 @@ int engines_start(struct engines *engines, const char *ifname)
 	struct engine *engine;
 	int rc;
 
-	if (*engine_find(engines, ifname))
-		return -EEXIST;
+	if (*engine_find(engines, ifname)) {
+		/* Killed: its device went at once, the news of its end is on the way. */
+		log_error("engine %s: has lost its device; restarting it", ifname);
+		(void)engines_stop(engines, ifname);
+	}
 	engine = engine_new(engines, ifname);
 	if (!engine)
 		return -ENOMEM;

@@ -22,8 +22,8 @@ int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *
 void engines_free(struct engines *engines); /* leaves the processes running */
 
 /*
- * Start the engine of an interface and wait until it answers (at most 5 s). -EEXIST if one is
- * watched already, -ETIMEDOUT, or -errno of starting it.
+ * Start the engine of an interface, which is not there, and wait until it answers (at most 5 s).
+ * An older one is ended first. -ETIMEDOUT, or -errno of starting it.
  */
 int engines_start(struct engines *engines, const char *ifname);
 
