@@ -44,7 +44,8 @@ extern const char *const config_engine_names[CONFIG_ENGINE_MAX]; /* "auto", ... 
 
 /* How the programs of the data plane are attached; less is taken if the machine cannot do it. */
 enum config_dataplane {
-	CONFIG_DATAPLANE_AUTO,	  /* the best that works: native XDP, generic XDP, tc */
+	CONFIG_DATAPLANE_AUTO,	  /* as native, but tc where that is better, see programs.c */
+	CONFIG_DATAPLANE_NATIVE,  /* native XDP, else generic XDP, else tc */
 	CONFIG_DATAPLANE_GENERIC, /* generic XDP, else tc */
 	CONFIG_DATAPLANE_TC,
 	CONFIG_DATAPLANE_OFF, /* none: nftables, policy routing and the direct path alone */

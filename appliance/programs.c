@@ -34,6 +34,7 @@ struct programs {
 	struct bpf_object *object;
 	struct netlink *nl;
 	enum hook_mode best; /* on WAN devices */
+	bool spare_batches;  /* tc on devices that hand over batches */
 	int fds[PROGRAMS_PLACE_MAX];
 	struct entries entries;
 	bool refreshed; /* once at least: what earlier daemons left is gone */
@@ -188,6 +189,7 @@ static enum hook_mode best_mode(enum config_dataplane mode)
 {
 	switch (mode) {
 	case CONFIG_DATAPLANE_AUTO:
+	case CONFIG_DATAPLANE_NATIVE:
 		return HOOK_XDP_NATIVE;
 	case CONFIG_DATAPLANE_GENERIC:
 		return HOOK_XDP_GENERIC;
@@ -214,6 +216,7 @@ int programs_open(const struct programs_params *params, struct programs **ret_pr
 	if (!programs)
 		return refuse(-ENOMEM, "BPF programs", reason);
 	programs->best = best_mode(params->mode);
+	programs->spare_batches = params->mode == CONFIG_DATAPLANE_AUTO;
 	say_begin();
 	rc = netlink_open(NETLINK_ROUTE, 0, &programs->nl);
 	if (rc) {
@@ -351,22 +354,40 @@ static int entries_make(const struct programs_devices *devices, struct entries *
 	return 0;
 }
 
+/*
+ * Links made of software hand over batches (GSO) of up to 64 KiB. Native XDP has the sender take
+ * them apart, generic XDP copies each into one piece; tc takes them as they are. On a veth, what is
+ * sent back by XDP is lost besides, unless its other end runs XDP too.
+ */
+static bool hands_batches(struct programs *programs, unsigned int ifindex)
+{
+	struct link_info info;
+
+	return !link_get_index(programs->nl, ifindex, &info) &&
+	       (!strcmp(info.kind, "veth") || !strcmp(info.kind, "tun"));
+}
+
 static int attach_xdp(struct programs *programs, struct programs_entry *entry)
 {
+	const char *reason = "node.yaml asks for tc";
+	bool tc = programs->best < HOOK_XDP_GENERIC;
 	char pin[PROGRAMS_PATH_LEN];
 	int rc;
 
 	xdp_path(entry->ifindex, pin);
-	if (programs->best >= HOOK_XDP_GENERIC) {
+	if (programs->spare_batches && hands_batches(programs, entry->ifindex)) {
+		reason = "tc takes this device's batches whole; \"dataplane: native\" asks for XDP";
+		tc = true;
+	}
+	if (!tc) {
 		rc = hook_xdp_attach(entry->ifindex, pin, programs->fds[entry->place],
 				     programs->best, !programs->refreshed, &entry->mode,
 				     entry->reason);
 		/* tc does it then. */
 		return rc < 0 && entry->mode == HOOK_NONE ? 0 : rc;
 	}
-	snprintf(entry->reason, sizeof(entry->reason), "node.yaml asks for tc");
-	rc = hook_xdp_detach(pin);
-	return rc;
+	snprintf(entry->reason, sizeof(entry->reason), "%s", reason);
+	return hook_xdp_detach(pin);
 }
 
 static int attach(struct programs *programs, struct programs_entry *entry)

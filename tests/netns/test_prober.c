@@ -152,7 +152,7 @@ static int node_start(struct node *node, unsigned int id)
 	static const char wans[][CONFIG_IFNAME_LEN] = { "w0", "w1" };
 	const struct programs_devices devices = { .wans = wans, .n_wans = 2 };
 	const struct programs_params params = { dataplane_image, dataplane_image_len,
-						CONFIG_DATAPLANE_AUTO };
+						CONFIG_DATAPLANE_NATIVE };
 	struct path paths[DP_PATHS_MAX];
 	char reason[PROGRAMS_REASON_LEN];
 	int rc;

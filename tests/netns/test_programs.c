@@ -191,7 +191,7 @@ static void test_attach_and_down(void **state)
 		{ "lan0", "ingress", PROGRAMS_LAN_INGRESS },
 		{ "np3", "ingress", PROGRAMS_TUNNEL_INGRESS },
 	};
-	struct programs *programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	const char *why_not = NULL;
 	uint32_t ids[8];
 	size_t n;
@@ -247,7 +247,7 @@ static void test_modes(void **state)
 	programs_close(programs);
 
 	/* Better becomes possible, and is taken. */
-	programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	refresh(programs);
 	assert_int_equal(entry(programs, "w0", PROGRAMS_WAN_XDP)->mode, HOOK_XDP_NATIVE);
 	assert_null(strstr(run("ip link show w0"), "xdpgeneric"));
@@ -257,6 +257,19 @@ static void test_modes(void **state)
 	refresh(programs);
 	assert_int_equal(entry(programs, "w0", PROGRAMS_WAN_XDP)->mode, HOOK_NONE);
 	assert_non_null(strstr(entry(programs, "w0", PROGRAMS_WAN_XDP)->reason, "node.yaml"));
+	assert_int_equal(entry(programs, "w0", PROGRAMS_WAN_TC)->mode, HOOK_TC);
+	assert_int_equal(xdp_program("w0"), 0);
+	programs_close(programs);
+
+	/* A veth hands over batches, which XDP would take apart: tc, unless XDP is asked for. */
+	programs = open_mode(CONFIG_DATAPLANE_NATIVE);
+	refresh(programs);
+	assert_int_not_equal(xdp_program("w0"), 0);
+	programs_close(programs);
+	programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	refresh(programs);
+	assert_int_equal(entry(programs, "w0", PROGRAMS_WAN_XDP)->mode, HOOK_NONE);
+	assert_non_null(strstr(entry(programs, "w0", PROGRAMS_WAN_XDP)->reason, "batches"));
 	assert_int_equal(entry(programs, "w0", PROGRAMS_WAN_TC)->mode, HOOK_TC);
 	assert_int_equal(xdp_program("w0"), 0);
 	programs_close(programs);
@@ -284,7 +297,7 @@ static void test_adopt_and_upgrade(void **state)
 {
 	const uint16_t key = 9;
 	const struct dp_heard heard = { .generation = 77 };
-	struct programs *programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	struct dp_heard seen = { 0 };
 	const char *why_not = "";
 	uint32_t xdp, tc, link;
@@ -303,7 +316,7 @@ static void test_adopt_and_upgrade(void **state)
 	run("ip netns exec out ping -q -c 400 -i 0.005 -W 5 10.9.0.1 >/run/ping 2>&1 & echo $! "
 	    ">/run/pid");
 	for (int i = 0; i < 10; i++) {
-		programs = open_mode(CONFIG_DATAPLANE_AUTO);
+		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 		assert_true(programs_adopted(programs, &why_not));
 		assert_int_equal(refresh(programs), 8);
 		assert_int_equal(
@@ -410,7 +423,7 @@ static void test_foreign(void **state)
 				     .priority = HOOK_TC_PRIORITY };
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
 
-	programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	assert_int_equal(programs_refresh(programs, &devices, NULL), -EBUSY);
 	found = entry(programs, "w0", PROGRAMS_WAN_XDP);
 	assert_int_equal(found->mode, HOOK_NONE);
@@ -449,7 +462,7 @@ static void test_devices_come_and_go(void **state)
 {
 	static const char one[][CONFIG_IFNAME_LEN] = { "w1" };
 	const struct programs_devices fewer = { .wans = one, .n_wans = 1, .lan = "w0" };
-	struct programs *programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	size_t changes = 0;
 
 	(void)state;
@@ -474,10 +487,10 @@ static void test_devices_come_and_go(void **state)
 	assert_string_equal(run("tc qdisc show dev np3 clsact"), "");
 	programs_close(programs);
 	/* The same found by a daemon that knows nothing of the one before. */
-	programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	refresh(programs);
 	programs_close(programs);
-	programs = open_mode(CONFIG_DATAPLANE_AUTO);
+	programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	assert_int_equal(programs_refresh(programs, &fewer, &changes), 0);
 	assert_int_equal(xdp_program("w0"), 0);
 	assert_string_equal(run("tc qdisc show dev np3 clsact"), "");
@@ -489,7 +502,7 @@ static void test_devices_come_and_go(void **state)
 static void test_refusals(void **state)
 {
 	static const char rubbish[64] = "\177ELF no object";
-	struct programs_params params = { rubbish, sizeof(rubbish), CONFIG_DATAPLANE_AUTO };
+	struct programs_params params = { rubbish, sizeof(rubbish), CONFIG_DATAPLANE_NATIVE };
 	struct programs *programs = NULL;
 	int status = -1;
 	pid_t pid;
@@ -506,7 +519,7 @@ static void test_refusals(void **state)
 	/* Without the privileges it says what is missing. */
 	pid = fork();
 	if (!pid) {
-		params.mode = CONFIG_DATAPLANE_AUTO;
+		params.mode = CONFIG_DATAPLANE_NATIVE;
 		if (setgid(65534) || setuid(65534) ||
 		    programs_open(&params, &programs, reason) != -EPERM)
 			_exit(1);

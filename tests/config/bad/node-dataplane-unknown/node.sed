@@ -1,1 +1,1 @@
-$s/$/\ndataplane: native/
+$s/$/\ndataplane: fast/
