@@ -57,6 +57,13 @@ void steering_announce(struct steering *steering);
 /* Remove programs and maps from the kernel; also those of an earlier daemon. 0 or -errno. */
 int steering_down(struct steering *steering);
 
+/* What the fast path has carried, past the counters of the filter. Zeroes where there is none. */
+struct steering_count {
+	uint64_t packets, bytes;
+};
+void steering_carried(const struct steering *steering, struct steering_count *ret_to_mesh,
+		      struct steering_count *ret_from_mesh);
+
 /* For `netpas status`, `netpas paths`, `netpas drops`. New references. */
 json_t *steering_status(struct steering *steering, json_t *problems);
 json_t *steering_paths(struct steering *steering);

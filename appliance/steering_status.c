@@ -170,6 +170,39 @@ json_t *steering_paths(struct steering *s)
 			 peers);
 }
 
+/* Sums over the CPUs, all zero without programs. */
+static void read_counts(const struct steering *s, struct steering_count ret[static DP_COUNT_MAX])
+{
+	const int n_cpus = libbpf_num_possible_cpus();
+	struct dp_count *cpus;
+	int fd;
+
+	memset(ret, 0, DP_COUNT_MAX * sizeof(*ret));
+	if (!s->programs || n_cpus <= 0)
+		return;
+	fd = programs_map(s->programs, "dp_counts");
+	cpus = calloc((size_t)n_cpus, sizeof(*cpus));
+	for (__u32 i = 0; cpus && i < DP_COUNT_MAX; i++) {
+		if (bpf_map_lookup_elem(fd, &i, cpus))
+			continue;
+		for (int c = 0; c < n_cpus; c++) {
+			ret[i].packets += cpus[c].packets;
+			ret[i].bytes += cpus[c].bytes;
+		}
+	}
+	free(cpus);
+}
+
+void steering_carried(const struct steering *s, struct steering_count *ret_to_mesh,
+		      struct steering_count *ret_from_mesh)
+{
+	struct steering_count counts[DP_COUNT_MAX];
+
+	read_counts(s, counts);
+	*ret_to_mesh = counts[DP_COUNT_LAN_FAST];
+	*ret_from_mesh = counts[DP_COUNT_TUNNEL_FAST];
+}
+
 json_t *steering_drops(struct steering *s)
 {
 	static const char *const names[DP_COUNT_MAX] = {
@@ -177,28 +210,14 @@ json_t *steering_drops(struct steering *s)
 		DP_COUNTS(DP_COUNT_NAME)
 #undef DP_COUNT_NAME
 	};
-	const int n_cpus = libbpf_num_possible_cpus();
-	json_t *counts = json_object();
-	struct dp_count *cpus;
-	int fd;
+	struct steering_count counts[DP_COUNT_MAX];
+	json_t *ret = json_object();
 
-	if (!s->programs || n_cpus <= 0)
-		return counts;
-	fd = programs_map(s->programs, "dp_counts");
-	cpus = calloc((size_t)n_cpus, sizeof(*cpus));
-	for (__u32 i = 0; cpus && i < DP_COUNT_MAX; i++) {
-		struct dp_count sum = { 0 };
-
-		if (bpf_map_lookup_elem(fd, &i, cpus))
-			continue;
-		for (int c = 0; c < n_cpus; c++) {
-			sum.packets += cpus[c].packets;
-			sum.bytes += cpus[c].bytes;
-		}
-		json_object_set_new(counts, names[i],
-				    json_pack("{s:I, s:I}", "packets", (json_int_t)sum.packets,
-					      "bytes", (json_int_t)sum.bytes));
-	}
-	free(cpus);
-	return counts;
+	read_counts(s, counts);
+	for (size_t i = 0; s->programs && i < DP_COUNT_MAX; i++)
+		json_object_set_new(ret, names[i],
+				    json_pack("{s:I, s:I}", "packets",
+					      (json_int_t)counts[i].packets, "bytes",
+					      (json_int_t)counts[i].bytes));
+	return ret;
 }

@@ -23,7 +23,7 @@
 
 SITES=${SITES:-2}
 RELAYS=${RELAYS:-0}
-DATAPLANE=${DATAPLANE:-off} # of all nodes
+DATAPLANE=${DATAPLANE:-auto} # of all nodes
 ENGINE=${ENGINE:-user}
 MESH_MTU=${MESH_MTU:-1420}
 MESH_ADVERT=${MESH_ADVERT:-$((LAB_TIME_SCALE > 10 ? 1000 : 100 * LAB_TIME_SCALE))ms}
@@ -281,7 +281,7 @@ _topology_offload() {
 		lab_offload_off "$(relay_router "$n")" "$n"
 		lab_offload_off "$n" wan0
 	done
-	[[ $DATAPLANE != off ]] || return 0
+	[[ $DATAPLANE = native || $DATAPLANE = generic ]] || return 0
 	for s in $(seq 1 "$SITES"); do
 		lab_xdp_pass "wan-${SITE_NAMES[s]}" gwa gwb
 	done
@@ -543,8 +543,10 @@ traffic_get() {
 	jq -r ".$2" "$LAB_DIR/$1.recv"
 }
 
-# nft counter of the table inet netpas: packets.
+# counter NODE NAME: packets, of those that `netpas status` and `netpas drops` show.
 counter() {
-	lab_in "$1" nft -j list counter inet netpas "$2" |
-		jq -r '[.nftables[].counter // empty][0].packets'
+	{
+		lab_in "$1" netpas status --json | jq .counters
+		lab_in "$1" netpas drops --json
+	} | jq -s --arg name "$2" 'add[$name].packets'
 }
