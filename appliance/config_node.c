@@ -10,10 +10,8 @@
 #define N_WORDS(words) (sizeof(words) / sizeof((words)[0]))
 
 const char *const config_dataplane_names[CONFIG_DATAPLANE_MAX] = {
-	[CONFIG_DATAPLANE_AUTO] = "auto",
-	[CONFIG_DATAPLANE_NATIVE] = "native",
-	[CONFIG_DATAPLANE_GENERIC] = "generic",
-	[CONFIG_DATAPLANE_TC] = "tc",
+	[CONFIG_DATAPLANE_AUTO] = "auto",	[CONFIG_DATAPLANE_NATIVE] = "native",
+	[CONFIG_DATAPLANE_GENERIC] = "generic", [CONFIG_DATAPLANE_TC] = "tc",
 	[CONFIG_DATAPLANE_OFF] = "off",
 };
 
