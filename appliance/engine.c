@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,25 @@ static int engine_await(struct engine *engine)
 	return -ETIMEDOUT;
 }
 
+/*
+ * As SCHED_BATCH, which children inherit: a thread that is woken then does not take the CPU from
+ * the one that wakes it. The stages of the engine thus hand over more packets at a time, and
+ * keepalived and netpasd get their turn before it.
+ */
+static int spawn_as_batch(struct engine *engine, const char *const argv[], const char *const env[],
+			  const char *log_path)
+{
+	const struct sched_param param = { 0 };
+	const int policy = sched_getscheduler(0);
+	const bool set = policy == SCHED_OTHER && !sched_setscheduler(0, SCHED_BATCH, &param);
+	int rc = child_spawn(engine->engines->event, argv, env, log_path, engine_exited, engine,
+			     &engine->child);
+
+	if (set && sched_setscheduler(0, policy, &param))
+		log_warning("netpasd stays in the batch class: %s", strerror(errno));
+	return rc;
+}
+
 int engines_start(struct engines *engines, const char *ifname)
 {
 	const char *const argv[] = { ENGINE_PROGRAM, "-f", ifname, NULL };
@@ -146,8 +166,7 @@ int engines_start(struct engines *engines, const char *ifname)
 	if (!engine)
 		return -ENOMEM;
 	snprintf(log_path, sizeof(log_path), "%s/%s.log", engines->log_dir, ifname);
-	rc = child_spawn(engines->event, argv, env, log_path, engine_exited, engine,
-			 &engine->child);
+	rc = spawn_as_batch(engine, argv, env, log_path);
 	if (rc)
 		goto err_free;
 	rc = engine_await(engine);
