@@ -95,7 +95,7 @@ struct dp_config {
 	__u64 generation; /* this node's claim */
 	__u64 digest;
 	__u32 lan_ifindex;
-	__u32 handshakes_per_s; /* type 1 messages a second and burst of each node; 0: unlimited */
+	__u32 handshakes_per_s; /* a second and burst of each node, answers apart; 0: unlimited */
 	__u32 relay_pps;	/* packets a second that a relay takes of each node; 0: unlimited */
 	__u32 reserved2;
 };
@@ -228,8 +228,9 @@ struct dp_count {
 
 /* dp_buckets, by this: token buckets of the limits above. */
 enum dp_bucket_kind {
-	DP_BUCKET_HANDSHAKE,
+	DP_BUCKET_HANDSHAKE, /* type 1 */
 	DP_BUCKET_RELAY,
+	DP_BUCKET_RESPONSE, /* types 2 and 3: who floods with them starves no handshake */
 };
 struct dp_bucket_key {
 	__u16 node;
@@ -303,6 +304,7 @@ struct dp_meter_key {
 	X(DROP_SOURCE, "drop_source")	      /* a node's, but not of who it says, nor a relay */ \
 	X(DROP_NODE, "drop_node")	      /* ids by ports: unknown, or not for us */          \
 	X(DROP_HANDSHAKES, "drop_handshakes") /* over the limit */                                \
+	X(DROP_ICMP, "drop_icmp") /* an error about what the mesh sent, says anybody */           \
 	X(PROBE_REFLECTED, "probe_reflected")                                                     \
 	X(PROBE_TAKEN, "probe_taken")                                                             \
 	X(PROBE_SENT, "probe_sent")                                                               \

@@ -38,10 +38,12 @@
 
 enum packet_proto {
 	PACKET_HOPOPTS = 0,
+	PACKET_ICMP = 1,
 	PACKET_UDP = 17,
 	PACKET_ROUTING = 43,
 	PACKET_FRAGMENT_HEADER = 44,
 	PACKET_AH = 51,
+	PACKET_ICMPV6 = 58,
 	PACKET_DSTOPTS = 60,
 };
 
@@ -54,6 +56,7 @@ enum packet_flag {
 
 enum packet_result {
 	PACKET_FOREIGN, /* not IP, or too short for that */
+	PACKET_BURIED,	/* behind VLAN tags too many */
 	PACKET_IP,	/* addresses are known: not UDP, or a later fragment */
 	PACKET_OPAQUE,	/* likewise, but what it carries lies behind headers too many */
 	PACKET_PORTS,	/* all is known */
@@ -68,7 +71,8 @@ struct packet {
 	__u8 family;			     /* 4, 6 */
 	__u8 ttl;
 	__u8 flags;
-	__u8 reserved[3];
+	__u8 proto; /* behind all headers of IP; 0: a later fragment */
+	__u8 reserved[2];
 };
 
 struct packet_tag {
@@ -190,7 +194,8 @@ static __always_inline enum packet_result packet_parse_v4(const void *data, cons
 
 /*
  * An Ethernet frame of len bytes, of which those up to data_end can be read. Of a packet that is
- * not PACKET_PORTS ports and payload are 0, of a PACKET_FOREIGN one ret_packet is not touched.
+ * not PACKET_PORTS ports and payload are 0, of a PACKET_FOREIGN or PACKET_BURIED one ret_packet is
+ * not touched.
  */
 static __always_inline enum packet_result packet_parse(const void *data, const void *data_end,
 						       __u32 len, struct packet *ret_packet)
@@ -218,6 +223,9 @@ static __always_inline enum packet_result packet_parse(const void *data, const v
 		p.l3 += sizeof(*tag);
 		p.flags |= PACKET_TAGGED;
 	}
+	/* The kernel takes off any number of tags of VLAN 0. */
+	if (type == packet_swap16(ETH_P_8021Q) || type == packet_swap16(ETH_P_8021AD))
+		return PACKET_BURIED;
 	if (type == packet_swap16(ETH_P_IP)) {
 		p.family = 4;
 		result = packet_parse_v4(data, data_end, &p, &proto);
@@ -229,6 +237,7 @@ static __always_inline enum packet_result packet_parse(const void *data, const v
 	}
 	if (result == PACKET_FOREIGN)
 		return PACKET_FOREIGN;
+	p.proto = proto;
 	udp = data + p.l4;
 	if (result == PACKET_PORTS && (proto != PACKET_UDP || (const void *)(udp + 1) > data_end))
 		result = PACKET_IP;
@@ -244,6 +253,48 @@ static __always_inline enum packet_result packet_parse(const void *data, const v
 	}
 	*ret_packet = p;
 	return result;
+}
+
+/*
+ * About a packet from which UDP port is this ICMP error? -1: it is no error, or about none of UDP;
+ * 0: that cannot be told, as headers are cut off, unusual, or in another fragment.
+ */
+static __always_inline __s32 packet_error_port(const void *data, const void *data_end,
+					       const struct packet *p)
+{
+	const __u8 *icmp = data + p->l4;
+	const struct iphdr *ip4 = (const void *)(icmp + 8);
+	const struct ipv6hdr *ip6 = (const void *)(icmp + 8);
+	const struct udphdr *udp;
+	__u8 next;
+
+	if (p->proto != (p->family == 4 ? PACKET_ICMP : PACKET_ICMPV6) ||
+	    (const void *)(icmp + 1) > data_end)
+		return -1;
+	/* RFC 792: unreachable, quench, redirect, time exceeded, parameter; RFC 4443: below 128 */
+	if (p->family == 4
+		    ? icmp[0] != 3 && icmp[0] != 4 && icmp[0] != 5 && icmp[0] != 11 && icmp[0] != 12
+		    : icmp[0] >= 128)
+		return -1;
+	if (p->flags & PACKET_FRAGMENT)
+		return 0;
+	if (p->family == 4) {
+		if ((const void *)(ip4 + 1) > data_end || ip4->version != 4 || ip4->ihl != 5)
+			return 0;
+		next = ip4->protocol;
+		udp = (const void *)(ip4 + 1);
+	} else {
+		if ((const void *)(ip6 + 1) > data_end || ip6->version != 6)
+			return 0;
+		next = ip6->nexthdr;
+		udp = (const void *)(ip6 + 1);
+		if (next == PACKET_HOPOPTS || next == PACKET_ROUTING || next == PACKET_AH ||
+		    next == PACKET_DSTOPTS || next == PACKET_FRAGMENT_HEADER)
+			return 0;
+	}
+	if (next != PACKET_UDP)
+		return -1;
+	return (const void *)(udp + 1) > data_end ? 0 : packet_swap16(udp->source);
 }
 
 /*

@@ -9,8 +9,8 @@
  * WireGuard never sees its peer move.
  *
  * A machine may have both hooks at work. XDP leaves a mark in the packet's metadata, and tc does not
- * touch what has it. There are drivers without metadata; there tc would count what is for this
- * node a second time and take its handshakes from the bucket twice, with no other harm. What XDP
+ * touch what has it. There are drivers without metadata; there tc would count what passes
+ * a second time and take handshakes from the bucket twice, with no other harm. What XDP
  * cannot finish at a relay it leaves to tc untouched, counted there alone.
  */
 #ifndef NETPAS_BPF_WAN_INGRESS_H
@@ -175,8 +175,8 @@ wan_take_data(struct wan *w, __u8 type, const struct dp_config *config, const st
 	/* The canonical pair cannot be written into a packet of the other family. */
 	if (packet_addr_family(&node->canonical_remote) != w->packet.family)
 		return wan_drop(w, DP_COUNT_DROP_SOURCE);
-	if (type == 1 &&
-	    !relay_limit(w->from, DP_BUCKET_HANDSHAKE, config->handshakes_per_s, w->packets))
+	if (type < 4 && !relay_limit(w->from, type == 1 ? DP_BUCKET_HANDSHAKE : DP_BUCKET_RESPONSE,
+				     config->handshakes_per_s, w->packets))
 		return wan_drop(w, DP_COUNT_DROP_HANDSHAKES);
 	arrival = bpf_map_lookup_elem(&dp_arrivals, &key);
 	map_count_traffic(w->from, arrival ? arrival->path : DP_NO_PATH, DP_IN, w->packets,
@@ -234,6 +234,25 @@ static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data
 	return wan_take_data(w, head[0], config, node);
 }
 
+/*
+ * Errors about what the mesh sent. Anybody can make them up, as its ports are no secret, and the
+ * kernel would believe what one says of the MTU: it would cut data into fragments, which the far
+ * end drops. What a path carries is known from its probes.
+ */
+static __always_inline enum wan_verdict wan_judge_error(const struct wan *w, const void *data,
+							const void *data_end,
+							const struct dp_config *config)
+{
+	const __s32 port = packet_error_port(data, data_end, &w->packet);
+	__u16 id;
+	__u8 lane;
+
+	if (port == 0 ||
+	    (port > 0 && packet_port_decode(port, config->port_base, config->lanes, &id, &lane)))
+		return wan_drop(w, DP_COUNT_DROP_ICMP);
+	return wan_pass_other(w);
+}
+
 static __always_inline enum wan_verdict wan_judge(struct wan *w, void *data, const void *data_end,
 						  const struct dp_config *config)
 {
@@ -245,8 +264,12 @@ static __always_inline enum wan_verdict wan_judge(struct wan *w, void *data, con
 
 	result = packet_parse(data, data_end, w->len, &w->packet);
 	wan_measure(w);
-	if (!config || result == PACKET_FOREIGN || result == PACKET_IP)
+	if (!config || result == PACKET_FOREIGN)
 		return wan_pass_other(w);
+	if (result == PACKET_BURIED)
+		return wan_drop(w, DP_COUNT_DROP_MALFORMED);
+	if (result == PACKET_IP)
+		return wan_judge_error(w, data, data_end, config);
 	if (result == PACKET_PORTS &&
 	    !packet_port_decode(p->destination_port, config->port_base, config->lanes, &id, &lane))
 		return wan_pass_other(w);
@@ -332,13 +355,11 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 	return (int)bpf_redirect(path->ifindex, 0);
 }
 
-static __always_inline int wan_xdp_data(struct xdp_md *ctx, struct wan *w)
+/* To the stack, and no second look by tc. */
+static __always_inline int wan_xdp_pass(struct xdp_md *ctx)
 {
 	__u32 *mark;
 
-	if (!rewrite_frame((void *)(long)ctx->data, (const void *)(long)ctx->data_end, &w->packet,
-			   &w->rewrite))
-		return XDP_DROP;
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
 		return XDP_PASS;
 	mark = (void *)(long)ctx->data_meta;
@@ -357,9 +378,11 @@ static __always_inline int wan_xdp_run(struct xdp_md *ctx)
 
 	switch (wan_judge(&w, data, data_end, config)) {
 	case WAN_PASS:
-		return XDP_PASS;
+		return wan_xdp_pass(ctx);
 	case WAN_DATA:
-		return wan_xdp_data(ctx, &w);
+		if (!rewrite_frame(data, data_end, &w.packet, &w.rewrite))
+			return XDP_DROP;
+		return wan_xdp_pass(ctx);
 	case WAN_REPLY:
 		udp = data + w.packet.l4;
 		if ((const void *)(udp + 1) > data_end || !wan_turn(data, data_end, &w.packet))

@@ -216,7 +216,7 @@ static void test_refused(void **state)
 				assert_dropped(hook);
 			assert_int_equal(out.len, len);
 			assert_memory_equal(out.frame, in, len);
-			assert_false(out.marked);
+			assert_int_equal(out.marked, hook == XDP && c->passes);
 			if (c->source && *c->source == 'x') {
 				const struct dp_addr addr = harness_addr(f->stranger);
 
@@ -257,6 +257,91 @@ static void test_other(void **state)
 	}
 }
 
+/* Behind more tags than are looked at there could be anything, and the kernel takes all of them off. */
+static void test_buried(void **state)
+{
+	(void)state;
+	for (enum hook hook = XDP; hook < HOOKS; hook++)
+		for (uint8_t tags = 0; tags < 6; tags++) {
+			struct harness_frame of = data_from(&families[0]);
+			uint8_t in[HARNESS_FRAME_MAX];
+
+			of.tags = tags;
+			of.source = families[0].stranger;
+			run(hook, in, harness_build(in, &of));
+			assert_dropped(hook);
+			assert_counts(tags > 2 ? "drop_malformed=1" : "drop_stranger=1");
+		}
+}
+
+/* ICMP errors: what is said about packets of the mesh is not believed, all else is the stack's. */
+static void test_icmp(void **state)
+{
+	static const struct {
+		uint8_t type4, type6;
+		struct harness_frame inner;
+		bool passes, fragment;
+	} cases[] = {
+		{ 3, 1, { 0 }, false, false },
+		{ 11, 2, { 0 }, false, false }, /* 2: too big */
+		{ 12, 3, { 0 }, false, false },
+		{ 5, 4, { 0 }, false, false },
+		{ 4, 100, { 0 }, false, false },
+		{ 3, 2, { .tags = 1 }, false, false }, /* here: of another lane */
+		{ 3, 2, { .options = 1 }, false, false },
+		{ 3, 2, { .source_port = 53 }, true, false },
+		{ 3, 2, { .source_port = 53 }, false, true },
+		{ 3, 2, { .protocol = 6 }, true, false },
+		{ 8, 128, { 0 }, true, false }, /* an echo, whatever is in it */
+		{ 8, 128, { 0 }, true, true },
+		{ 0, 129, { 0 }, true, false },
+	};
+
+	(void)state;
+	for (enum hook hook = XDP; hook < HOOKS; hook++)
+		for (size_t i = 0; i < COUNT(families) * COUNT(cases); i++) {
+			const struct family *f = &families[i % 2];
+			struct harness_frame inner = cases[i / 2].inner;
+			struct harness_frame of = { .source = f->stranger,
+						    .destination = f->local };
+			uint8_t about[HARNESS_FRAME_MAX], in[HARNESS_FRAME_MAX];
+			size_t len;
+
+			inner.source = f->local;
+			inner.destination = f->remote;
+			inner.destination_port = port(SELF, inner.tags);
+			if (!inner.source_port)
+				inner.source_port = port(f->peer, inner.tags);
+			inner.tags = 0;
+			inner.payload = "data";
+			inner.len = 4;
+			len = harness_build(about, &inner) - 14;
+			of.protocol = i % 2 ? 58 : 1;
+			of.source_port =
+				(uint16_t)((i % 2 ? cases[i / 2].type6 : cases[i / 2].type4) << 8);
+			of.payload = about + 14;
+			of.fragment = cases[i / 2].fragment;
+			for (of.len = len; of.len == len || of.len == 12; of.len -= len - 12) {
+				/* Cut short it could be about anything. */
+				const bool passes =
+					cases[i / 2].passes &&
+					(of.len == len || of.source_port >> 8 == 8 ||
+					 of.source_port >> 8 == 0 || of.source_port >> 8 >= 128);
+
+				run(hook, in, harness_build(in, &of));
+				assert_string_equal(harness_counts(),
+						    passes ? "pass_other=1" : "drop_icmp=1");
+				harness_counts_reset();
+				if (passes)
+					assert_passed(hook);
+				else
+					assert_dropped(hook);
+				if (of.len == 12)
+					break;
+			}
+		}
+}
+
 /* A node whose tunnel is IPv4 cannot send its data over IPv6. */
 static void test_other_family(void **state)
 {
@@ -283,7 +368,8 @@ static void test_handshakes(void **state)
 		for (size_t i = 0; i < COUNT(families); i++) {
 			struct harness_frame of = data_from(&families[i]);
 			const struct dp_bucket_key at = { families[i].peer, DP_BUCKET_HANDSHAKE };
-			struct dp_bucket bucket;
+			struct dp_bucket_key response = { .kind = DP_BUCKET_RESPONSE };
+			struct dp_bucket bucket, answers;
 			uint8_t in[HARNESS_FRAME_MAX];
 			size_t len;
 
@@ -302,11 +388,26 @@ static void test_handshakes(void **state)
 			run(hook, in, len);
 			assert_dropped(hook);
 			assert_counts("pass_data=5 drop_handshakes=1");
-			/* Answers and data are not limited. */
-			of.payload = message(2, &of.len);
+			/* Answers have a limit of their own, data has none. */
+			for (int n = 0; n < 5; n++) {
+				of.payload = message(n % 2 ? 2 : 3, &of.len);
+				run(hook, in, harness_build(in, &of));
+				assert_passed(hook);
+			}
+			response.node = families[i].peer;
+			assert_true(harness_get("dp_buckets", &response, &answers));
+			answers.last_ns = now_ns();
+			answers.tokens = 0;
+			harness_set("dp_buckets", &response, &answers);
+			for (uint8_t type = 2; type <= 3; type++) {
+				of.payload = message(type, &of.len);
+				run(hook, in, harness_build(in, &of));
+				assert_dropped(hook);
+			}
+			of.payload = message(4, &of.len);
 			run(hook, in, harness_build(in, &of));
 			assert_passed(hook);
-			assert_counts("pass_data=1");
+			assert_counts("pass_data=6 drop_handshakes=2");
 			bucket.last_ns = now_ns() - 250000000;
 			harness_set("dp_buckets", &at, &bucket);
 			run(hook, in, len);
@@ -586,6 +687,8 @@ int main(void)
 		cmocka_unit_test_setup(test_every_sum, reset),
 		cmocka_unit_test_setup(test_refused, reset),
 		cmocka_unit_test_setup(test_other, reset),
+		cmocka_unit_test_setup(test_buried, reset),
+		cmocka_unit_test_setup(test_icmp, reset),
 		cmocka_unit_test_setup(test_other_family, reset),
 		cmocka_unit_test_setup(test_handshakes, reset),
 		cmocka_unit_test_setup(test_reflect, reset),

@@ -113,7 +113,8 @@ static void test_tags(void **state)
 		assert_int_equal(parse(frame, tag(frame, v6, sizeof(v6), tags), &p), PACKET_PORTS);
 		assert_common(&p, (uint8_t)(14 + tags * 4), (uint8_t)(54 + tags * 4));
 	}
-	assert_int_equal(parse(frame, tag(frame, v4, sizeof(v4), 3), &p), PACKET_FOREIGN);
+	assert_int_equal(parse(frame, tag(frame, v4, sizeof(v4), 3), &p), PACKET_BURIED);
+	assert_int_equal(parse(frame, tag(frame, v6, sizeof(v6), 4), &p), PACKET_BURIED);
 }
 
 /* Shorter: never more is known, and what is said of lengths contradicts. Longer: padding. */
