@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab in network namespaces: its tools, its tests, the demo.
 
-LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass)
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile)
 NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
 
 .PHONY: lab-tools netns-bins check-netns demo lab
@@ -9,7 +9,7 @@ lab-tools: $(LAB_TOOLS)
 $(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
+	$(Q)$(CC) -D_GNU_SOURCE -Ibpf $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
 $(BUILD)/lab/pass: LAB_LIBS := -lbpf
 -include $(LAB_TOOLS:=.d)
 

@@ -550,3 +550,16 @@ counter() {
 		lab_in "$1" netpas drops --json
 	} | jq -s --arg name "$2" 'add[$name].packets'
 }
+
+# hostile_flood GATEWAY PEER OPTIONS...: frames that nobody means well with come in at the gateway's
+# WAN, from the switch before it; traffic between the two must be running. What was sent: JSON.
+hostile_flood() {
+	local near=$1 far=$2 site=${SITE_OF[$1]} mac
+	shift 2
+	mac=$(lab_in "$near" cat /sys/class/net/wan0/address) || return
+	lab_in "wan-${SITE_NAMES[site]}" hostile --if "gw${near##*-}" --mac "$mac" \
+		--self "${GATEWAY_ID[$near]}" --local "$(gateway_private "$near" 1)" \
+		--peer "${GATEWAY_ID[$far]},$(gateway_public "$far" 1),$(gateway_public "$far" 2)" \
+		--relay "$(relay_id pop1),$(relay_public pop1)" \
+		--inner "10.${SITE_OF[$far]}.1.2,10.$site.1.2" "$@"
+}
