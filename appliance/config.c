@@ -184,6 +184,7 @@ static int parse_inputs(const struct input *mesh_input, const struct input *node
 	if (!mesh_input->text || !node_input->text || diag_count(diags) > before)
 		goto free_config;
 	config_sort(&config->mesh);
+	config_lanes_default(&config->mesh);
 	ret = config_digest(config, &config->digest);
 	if (ret)
 		goto free_config;
@@ -375,6 +376,7 @@ struct config_policy config_policy_with(const struct config *config, size_t site
 		.class = CONFIG_CLASS_BEST,
 	};
 
+	config_dscp_clear(&policy);
 	for (size_t i = 0; i < config->mesh.n_policies; i++) {
 		if (!policy_compare(&config->mesh.policies[i], &policy))
 			return config->mesh.policies[i];

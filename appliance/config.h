@@ -28,9 +28,12 @@
 #define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
 #define CONFIG_MTU_MIN 1280
 #define CONFIG_MTU_MAX 9000
-#define CONFIG_KEEPALIVE_S 25	 /* default */
-#define CONFIG_ADVERT_MS 100	 /* default VRRP advertisement interval */
-#define CONFIG_VRID 51		 /* default */
+#define CONFIG_KEEPALIVE_S 25 /* default */
+#define CONFIG_ADVERT_MS 100  /* default VRRP advertisement interval */
+#define CONFIG_VRID 51	      /* default */
+#define CONFIG_LANES_MAX 4
+#define CONFIG_LANE_PORTS 4096u /* of each lane, one after the other from port_base on */
+#define CONFIG_DSCP_MAX 63
 #define CONFIG_PROBE_FAST_MS 10	 /* default interval of probes on paths that carry traffic */
 #define CONFIG_PROBE_SLOW_MS 500 /* default on the others */
 
@@ -113,6 +116,8 @@ struct config_policy {
 	uint16_t mtu; /* tunnel MTU, 1280..9000 */
 	bool mss_clamp;
 	enum config_class class;
+	/* By DSCP of a packet: another class (enum config_class); CONFIG_CLASS_MAX: none. */
+	uint8_t dscp[CONFIG_DSCP_MAX + 1];
 };
 
 struct config_mesh {
@@ -120,9 +125,11 @@ struct config_mesh {
 	uint16_t port_base;
 	enum config_engine engine;
 	uint16_t mtu;
-	uint16_t keepalive_s;	/* WireGuard persistent keepalive, 1..120 s */
-	uint32_t probe_fast_ms; /* 5..1000 */
-	uint32_t probe_slow_ms; /* probe_fast_ms..10000 */
+	uint16_t keepalive_s;			   /* WireGuard persistent keepalive, 1..120 s */
+	uint32_t probe_fast_ms;			   /* 5..1000 */
+	uint32_t probe_slow_ms;			   /* probe_fast_ms..10000 */
+	enum config_class lanes[CONFIG_LANES_MAX]; /* class of each lane */
+	size_t n_lanes;				   /* 1..CONFIG_LANES_MAX */
 	struct config_site *sites;
 	size_t n_sites;
 	struct config_relay *relays;
@@ -195,6 +202,17 @@ const struct config_wan *config_self_wans(const struct config *config, size_t *r
 
 /* The policy between this node's site and another one (defaults where the file has none). */
 struct config_policy config_policy_with(const struct config *config, size_t site);
+
+/* Lanes that have this class, as bits; every class that a policy asks for has one. */
+unsigned int config_class_lanes(const struct config_mesh *mesh, enum config_class class);
+
+/* The class of what has this DSCP. */
+enum config_class config_policy_class(const struct config_policy *policy, unsigned int dscp);
+
+/* Lanes between two sites, as bits, and the one of their own class: for all that has no DSCP. */
+unsigned int config_policy_lanes(const struct config_mesh *mesh,
+				 const struct config_policy *policy);
+uint8_t config_policy_lane(const struct config_mesh *mesh, const struct config_policy *policy);
 
 /*
  * A site's own number, stable across reloads: the lowest id of its gateways. It makes the packet

@@ -471,6 +471,18 @@ static bool may_be_protected(const struct wan_count *a, const struct wan_count *
 	return direct4 + direct6 > 1 || (direct4 && relays->v4) || (direct6 && relays->v6);
 }
 
+/* Where a policy asks for class protected, of some of its packets at least; NULL: nowhere. */
+static const struct diag_place *protected_place(struct config_file *file,
+						const struct config_policy *policy)
+{
+	if (policy->class == CONFIG_CLASS_PROTECTED)
+		return config_mark_find(file, &policy->class);
+	for (size_t i = 0; i <= CONFIG_DSCP_MAX; i++)
+		if (policy->dscp[i] == CONFIG_CLASS_PROTECTED)
+			return config_mark_find(file, &policy->dscp[i]);
+	return NULL;
+}
+
 /*
  * Where every gateway has one WAN address and no relay has one of the family, all packets go the
  * same way and class protected would promise what it never gives. A relay is taken for a second
@@ -505,8 +517,10 @@ static void check_protected(struct config_file *file, const struct config_mesh *
 		const struct config_site *a = &mesh->sites[policy->site_a];
 		const struct config_site *b = &mesh->sites[policy->site_b];
 		bool may = !a->n_gateways || !b->n_gateways;
+		const struct diag_place *place;
 
-		if (policy->class != CONFIG_CLASS_PROTECTED || !policy->connect)
+		place = protected_place(file, policy);
+		if (!place || !policy->connect)
 			continue;
 		for (size_t g = 0; g < a->n_gateways && g < 2; g++) {
 			for (size_t h = 0; h < b->n_gateways && h < 2; h++)
@@ -515,7 +529,7 @@ static void check_protected(struct config_file *file, const struct config_mesh *
 		}
 		if (!may)
 			config_error(
-				file, config_mark_find(file, &policy->class),
+				file, place,
 				"add a relay, or a second WAN address to a gateway of each site",
 				"there are no two disjoint paths between '%s' and '%s'", a->name,
 				b->name);
@@ -544,6 +558,7 @@ void config_mesh_check(struct config_file *file, const struct config_mesh *mesh)
 	n_policies = check_policies(file, mesh, policies);
 	check_wan_families(file, mesh, members, n_members, policies, n_policies);
 	check_protected(file, mesh, policies, n_policies);
+	config_lanes_check(file, mesh, policies, n_policies);
 	free(policies);
 free_members:
 	free(members);

@@ -438,10 +438,17 @@ static void read_policy_class(struct config_file *file, const struct tree_node *
 	config_mark_add(file, &reader->policy->class, value);
 }
 
+static void read_policy_dscp(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct policy_reader *reader = object;
+
+	config_dscp_read(file, value, reader->policy);
+}
+
 static const struct config_word policy_words[] = {
 	{ "between", true, read_policy_between }, { "connect", false, read_policy_connect },
 	{ "mtu", false, read_policy_mtu },	  { "mss", false, read_policy_mss },
-	{ "class", false, read_policy_class },
+	{ "class", false, read_policy_class },	  { "dscp", false, read_policy_dscp },
 };
 
 static void read_mesh_name(struct config_file *file, const struct tree_node *value, void *object)
@@ -458,8 +465,10 @@ static void read_mesh_port_base(struct config_file *file, const struct tree_node
 	unsigned int number;
 
 	/* Port P + id must be a port for every id. */
-	if (config_read_number(file, value, "port_base", 1024, 65535 - CONFIG_ID_MAX, &number))
-		mesh->port_base = (uint16_t)number;
+	if (!config_read_number(file, value, "port_base", 1024, 65535 - CONFIG_ID_MAX, &number))
+		return;
+	mesh->port_base = (uint16_t)number;
+	config_mark_add(file, &mesh->port_base, value);
 }
 
 static void read_mesh_engine(struct config_file *file, const struct tree_node *value, void *object)
@@ -470,6 +479,11 @@ static void read_mesh_engine(struct config_file *file, const struct tree_node *v
 	if (config_read_choice(file, value, "engine", config_engine_names, CONFIG_ENGINE_MAX,
 			       &choice))
 		mesh->engine = choice;
+}
+
+static void read_mesh_lanes(struct config_file *file, const struct tree_node *value, void *object)
+{
+	config_lanes_read(file, value, object);
 }
 
 static void read_mesh_mtu(struct config_file *file, const struct tree_node *value, void *object)
@@ -587,8 +601,10 @@ static void read_mesh_policies(struct config_file *file, const struct tree_node 
 	struct config_mesh *mesh = object;
 	struct config_index index;
 
+	config_mark_add(file, &mesh->policies, value);
 	if (!config_read_list(file, value, "policies", 0, SIZE_MAX))
 		return;
+	config_mark_add(file, &mesh->n_policies, value);
 	mesh->policies = config_array(file, value->n, sizeof(*mesh->policies));
 	if (!mesh->policies)
 		return;
@@ -606,6 +622,7 @@ static void read_mesh_policies(struct config_file *file, const struct tree_node 
 			.mss_clamp = true,
 			.class = CONFIG_CLASS_BEST,
 		};
+		config_dscp_clear(policy);
 		(void)config_read_words(file, item, "policy", policy_words, N_WORDS(policy_words),
 					&reader);
 	}
@@ -614,11 +631,11 @@ static void read_mesh_policies(struct config_file *file, const struct tree_node 
 
 /* In this order: policies name sites and take their MTU from the mesh. */
 static const struct config_word mesh_words[] = {
-	{ "mesh", false, read_mesh_name },	     { "port_base", false, read_mesh_port_base },
-	{ "engine", false, read_mesh_engine },	     { "mtu", false, read_mesh_mtu },
-	{ "keepalive", false, read_mesh_keepalive }, { "probes", false, read_mesh_probes },
-	{ "sites", true, read_mesh_sites },	     { "relays", false, read_mesh_relays },
-	{ "policies", false, read_mesh_policies },
+	{ "mesh", false, read_mesh_name },     { "port_base", false, read_mesh_port_base },
+	{ "engine", false, read_mesh_engine }, { "lanes", false, read_mesh_lanes },
+	{ "mtu", false, read_mesh_mtu },       { "keepalive", false, read_mesh_keepalive },
+	{ "probes", false, read_mesh_probes }, { "sites", true, read_mesh_sites },
+	{ "relays", false, read_mesh_relays }, { "policies", false, read_mesh_policies },
 };
 
 void config_mesh_read(struct config_file *file, const struct tree_node *root,

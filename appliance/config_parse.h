@@ -129,6 +129,16 @@ int config_members(const struct config_mesh *mesh, struct config_member **ret_me
 void config_mesh_read(struct config_file *file, const struct tree_node *root,
 		      struct config_mesh *mesh);
 void config_mesh_check(struct config_file *file, const struct config_mesh *mesh);
+/* sorted: n policies that are good, by their sites, each pair once. */
+void config_lanes_check(struct config_file *file, const struct config_mesh *mesh,
+			const struct config_policy *const *sorted, size_t n);
+/* Of a mesh without errors that lists none: one lane for each class that is asked for. */
+void config_lanes_default(struct config_mesh *mesh);
+void config_lanes_read(struct config_file *file, const struct tree_node *value,
+		       struct config_mesh *mesh);
+void config_dscp_read(struct config_file *file, const struct tree_node *value,
+		      struct config_policy *policy);
+void config_dscp_clear(struct config_policy *policy);
 void config_prefixes_check(struct config_file *file, const struct config_mesh *mesh);
 /* What a node may say depends on what it is, so the mesh must have been read. */
 void config_node_read(struct config_file *file, const struct tree_node *root,

@@ -106,6 +106,28 @@ static void print_site(const struct config_site *site, FILE *out)
 	}
 }
 
+static void print_lanes(const struct config_mesh *mesh, FILE *out)
+{
+	fputs("lanes: [", out);
+	for (size_t i = 0; i < mesh->n_lanes; i++)
+		fprintf(out, "%s%s", i ? ", " : "", config_class_names[mesh->lanes[i]]);
+	fputs("]\n", out);
+}
+
+static void print_dscp(const struct config_policy *policy, FILE *out)
+{
+	const char *before = "    dscp: {";
+
+	for (unsigned int i = 0; i <= CONFIG_DSCP_MAX; i++) {
+		if (policy->dscp[i] == CONFIG_CLASS_MAX)
+			continue;
+		fprintf(out, "%s%u: %s", before, i, config_class_names[policy->dscp[i]]);
+		before = ", ";
+	}
+	if (*before == ',')
+		fputs("}\n", out);
+}
+
 void config_print_mesh(const struct config *config, FILE *out)
 {
 	const struct config_mesh *mesh = &config->mesh;
@@ -113,8 +135,10 @@ void config_print_mesh(const struct config *config, FILE *out)
 
 	fprintf(out, "mesh: %s\nport_base: %u\nengine: %s\nmtu: %u\nkeepalive: %us\n", mesh->name,
 		mesh->port_base, config_engine_names[mesh->engine], mesh->mtu, mesh->keepalive_s);
-	fprintf(out, "probes: {fast: %ums, slow: %ums}\nsites:\n", mesh->probe_fast_ms,
+	fprintf(out, "probes: {fast: %ums, slow: %ums}\n", mesh->probe_fast_ms,
 		mesh->probe_slow_ms);
+	print_lanes(mesh, out);
+	fputs("sites:\n", out);
 	for (size_t i = 0; i < mesh->n_sites; i++)
 		print_site(&mesh->sites[i], out);
 	if (mesh->n_relays)
@@ -137,6 +161,7 @@ void config_print_mesh(const struct config *config, FILE *out)
 			mesh->sites[policy->site_a].name, mesh->sites[policy->site_b].name,
 			policy->connect ? "yes" : "no", policy->mtu,
 			policy->mss_clamp ? "clamp" : "keep", config_class_names[policy->class]);
+		print_dscp(policy, out);
 	}
 }
 

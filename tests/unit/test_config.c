@@ -358,6 +358,8 @@ static void test_digest(void **state)
 					   "node: sin-a\ninterfaces: {lan: x, wan: [y]}\n"));
 	assert_int_not_equal(digest, digest_of(MESH TAIL "mtu: 1421\n", NODE));
 	assert_int_not_equal(digest, digest_of(MESH, NODE));
+	assert_int_equal(digest, digest_of("lanes: [best]\n" MESH TAIL, NODE));
+	assert_int_not_equal(digest, digest_of("lanes: [best, bulk]\n" MESH TAIL, NODE));
 	assert_int_not_equal(digest, digest_of(MESH TAIL "mesh: mesh1\n", NODE));
 	assert_int_equal(digest, digest_of(MESH TAIL "probes: {slow: 500ms}\n", NODE));
 	assert_int_not_equal(digest, digest_of(MESH TAIL "probes: {slow: 501ms}\n", NODE));

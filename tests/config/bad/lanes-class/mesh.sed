@@ -1,0 +1,3 @@
+1a\
+lanes: [best, protcted]
+s/mtu: 1400/class: bulk/

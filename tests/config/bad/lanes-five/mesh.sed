@@ -1,0 +1,2 @@
+1a\
+lanes: [best, best, bulk, bulk, protected]

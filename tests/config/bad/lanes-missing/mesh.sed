@@ -1,0 +1,3 @@
+1a\
+lanes: [best, bulk]
+s/mtu: 1400/class: protected/

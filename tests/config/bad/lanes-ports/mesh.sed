@@ -1,0 +1,3 @@
+1a\
+port_base: 57345\
+lanes: [best, protected]

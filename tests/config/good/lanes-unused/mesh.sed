@@ -1,0 +1,2 @@
+1a\
+lanes: [bulk, best, protected]
