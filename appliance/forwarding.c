@@ -483,6 +483,8 @@ static void set_order(const struct forwarding_node *node, struct dp_node *value)
 		if (node->order[i] >= node->n_ways)
 			continue;
 		value->order[value->n_order] = node->order[i];
+		if (node->spread >> i & 1)
+			value->spread |= (uint8_t)(1u << value->n_order);
 		if (node->second[i] < node->n_ways)
 			value->second[value->n_order] = node->second[i];
 		value->n_order++;
@@ -506,7 +508,8 @@ static int add_node(const struct forwarding *forwarding, const struct forwarding
 	if (member->site && now->sites)
 		value.seen_generation = now->sites[member->site_index].seen_generation;
 	for (size_t i = 0; i < now->n_tunnels; i++)
-		if (now->tunnels[i].node == member->id && now->tunnels[i].lane < DP_LANES_MAX)
+		if (now->tunnels[i].node == member->id && now->tunnels[i].lane < DP_LANES_MAX &&
+		    !now->tunnels[i].mute)
 			value.tunnel_ifindex[now->tunnels[i].lane] = now->tunnels[i].ifindex;
 	for (size_t i = 0; node && i < node->n_ways && !rc; i++)
 		rc = add_way(forwarding->config, &node->ways[i], content);
@@ -543,6 +546,30 @@ static int add_tunnels(const struct forwarding *forwarding, const struct forward
 	return rc;
 }
 
+/* Those of a class; what has none of its own takes the site pair's. */
+static void set_slots(const struct forwarding_now *now, enum config_class class, uint8_t other,
+		      struct dp_lanes *lanes)
+{
+	uint8_t of_class[DP_LANES_MAX] = { other };
+
+	for (uint8_t i = 0; i < now->lanes && i < DP_LANES_MAX; i++)
+		if (now->lane_class[i] == class)
+			of_class[lanes->n++] = i;
+	for (size_t i = 0; i < COUNT(lanes->slot); i++)
+		lanes->slot[i] = of_class[lanes->n ? i % lanes->n : 0];
+}
+
+/* Which lanes a packet may take, by its DSCP. */
+static void set_lanes(const struct forwarding_now *now, const struct config_policy *policy,
+		      struct dp_site *site)
+{
+	site->lane = forwarding_lane(now, policy->class);
+	for (unsigned int i = 0; i < COUNT(site->class_of_dscp); i++)
+		site->class_of_dscp[i] = class_number(config_policy_class(policy, i));
+	for (enum config_class class = 0; class < CONFIG_CLASS_MAX; class ++)
+		set_slots(now, class, site->lane, &site->lanes[class_number(class)]);
+}
+
 static int add_site(const struct forwarding *forwarding, const struct forwarding_now *now,
 		    size_t index, struct content *content)
 {
@@ -553,14 +580,13 @@ static int add_site(const struct forwarding *forwarding, const struct forwarding
 		.current = now->sites[index].current,
 		.mtu = now->sites[index].mtu ? now->sites[index].mtu : policy.mtu,
 		.mss_clamp = policy.mss_clamp,
-		.lanes = now->lanes,
-		.lane = forwarding_lane(now, policy.class),
 	};
 
 	if (!policy.connect)
 		return 0;
 	for (size_t i = 0; i < site->n_gateways && i < COUNT(value.gateways); i++)
 		value.gateways[i] = site->gateways[i].id;
+	set_lanes(now, &policy, &value);
 	return content_add(content, FORWARDING_SITES, &key, &value);
 }
 

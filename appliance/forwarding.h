@@ -49,11 +49,13 @@ struct forwarding_node {
 	size_t n_ways;			   /* at most DP_PATHS_MAX */
 	uint8_t n_order;		   /* 0: nothing is sent to it but probes */
 	uint8_t order[DP_ORDER_MAX], second[DP_ORDER_MAX];
+	uint8_t spread; /* bits: positions over which flows are spread */
 };
 
 struct forwarding_tunnel {
 	uint16_t node;
 	uint8_t lane;
+	bool mute; /* what comes out of it is the node's, but nothing is sent by it */
 	unsigned int ifindex;
 };
 
@@ -116,6 +118,9 @@ void forwarding_forget(struct forwarding *forwarding);
  */
 size_t forwarding_adopt_order(const struct programs *programs, uint16_t node,
 			      uint8_t ret_order[static DP_ORDER_MAX]);
+
+/* Interface of the tunnel of a lane by which things were sent to a node until now; 0: none. */
+unsigned int forwarding_adopt_tunnel(const struct programs *programs, uint16_t node, uint8_t lane);
 
 /*
  * The next hops of ways (path set, hop to be filled in). A way that leaves by none of these

@@ -362,3 +362,16 @@ size_t forwarding_adopt_order(const struct programs *programs, uint16_t node,
 	explicit_bzero(&value, sizeof(value));
 	return n;
 }
+
+unsigned int forwarding_adopt_tunnel(const struct programs *programs, uint16_t node, uint8_t lane)
+{
+	const int fd = programs_map(programs, "dp_nodes");
+	struct dp_node value;
+	unsigned int ifindex;
+
+	if (fd < 0 || lane >= DP_LANES_MAX || bpf_map_lookup_elem(fd, &node, &value))
+		return 0;
+	ifindex = value.tunnel_ifindex[lane];
+	explicit_bzero(&value, sizeof(value));
+	return ifindex;
+}

@@ -404,8 +404,11 @@ static void fill_decision(const struct view *view, struct path_decision *decisio
 	if (n == DP_ORDER_MAX && alive && !memchr(decision->order, partner, n))
 		decision->order[n - 1] = partner;
 	decision->n_order = n;
-	for (uint8_t i = 0; i < n; i++)
+	for (uint8_t i = 0; i < n; i++) {
 		decision->second[i] = find_partner(view, decision->order[i]);
+		if (rank_of(view, decision->order[i]) == PATH_RANK_CANDIDATE)
+			decision->spread |= (uint8_t)(1u << i);
+	}
 }
 
 /* What is no path any more, and what is new. */

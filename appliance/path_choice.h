@@ -100,8 +100,9 @@ struct path_decision {
 	uint8_t order[DP_ORDER_MAX];
 	/* The partner of each, disjoint from it and not always in the order; DP_NO_PATH: none. */
 	uint8_t second[DP_ORDER_MAX];
-	bool changed;		 /* another first one than before (never at the first decision) */
-	uint8_t before;		 /* the first one before; DP_NO_PATH: none, or gone */
+	uint8_t spread; /* bits: positions of those that are candidates, for flows to be spread */
+	bool changed;	/* another first one than before (never at the first decision) */
+	uint8_t before; /* the first one before; DP_NO_PATH: none, or gone */
 	enum path_reason reason; /* for the first one */
 };
 

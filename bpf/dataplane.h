@@ -17,13 +17,14 @@
 #include <linux/types.h>
 
 #define DP_PIN_DIR "/sys/fs/bpf/netpas"
-#define DP_VERSION 1 /* of the maps' layout; pinned maps of another one are not adopted */
+#define DP_VERSION 2 /* of the maps' layout; pinned maps of another one are not adopted */
 
 #define DP_ID_MAX 4095
 #define DP_LANES_MAX 4
 #define DP_LANE_PORTS 4096 /* lane k adds k times this to both ports */
-#define DP_PATHS_MAX 32	   /* of one peer */
-#define DP_ORDER_MAX 8	   /* paths that the kernel chooses among */
+#define DP_DSCPS 64
+#define DP_PATHS_MAX 32 /* of one peer */
+#define DP_ORDER_MAX 8	/* paths that the kernel chooses among */
 #define DP_NODES_MAX 4096
 #define DP_ROUTES_MAX 262144 /* prefixes of all sites, of each family */
 
@@ -110,7 +111,8 @@ struct dp_node {
 	__u32 tunnel_ifindex[DP_LANES_MAX]; /* 0: none */
 	struct dp_addr canonical_remote; /* what the tunnel's endpoint is: its first WAN address */
 	struct dp_addr canonical_local;	 /* own first WAN address of that family (private) */
-	__u32 reserved;
+	__u8 spread; /* bits: positions of the order over which flows are spread, while one lives */
+	__u8 reserved[3];
 	__u64 key[2];	       /* SipHash key shared with it */
 	__u64 seen_generation; /* highest claim seen of its site, to tell it */
 };
@@ -260,15 +262,24 @@ struct dp_route {
 };
 #define DP_ROUTE_OWN 1 /* of this node's site */
 
+/* Those of one class: each has as many slots as any other, and flows are hashed over slots. */
+#define DP_LANE_SLOTS 12 /* which 1, 2, 3 and 4 divide */
+struct dp_lanes {
+	__u8 n;
+	__u8 slot[DP_LANE_SLOTS]; /* numbers of lanes */
+	__u8 reserved[3];
+};
+
 /* dp_sites, by __u16 number: remote sites. */
 struct dp_site {
 	__u16 gateways[2]; /* ids; 0: none */
 	__u16 current;	/* the one netpasd follows, used while no kernel evidence says otherwise */
 	__u16 mtu;	/* inner packets larger than this go to the stack, which answers */
 	__u8 mss_clamp; /* SYN segments go to the stack, which clamps */
-	__u8 lanes;
-	__u8 lane; /* which the site's class uses */
-	__u8 reserved;
+	__u8 lane; /* that of the stack, for what has no other: the first of the pair's class */
+	__u8 reserved[2];
+	__u8 class_of_dscp[DP_DSCPS]; /* enum dp_class of what has this DSCP */
+	struct dp_lanes lanes[DP_CLASS_MAX];
 };
 
 /* dp_tunnels, by __u32 ifindex: what comes out of a tunnel is from this node. */
@@ -344,7 +355,7 @@ _Static_assert(sizeof(struct dp_reflection) == 40, "reflection");
 _Static_assert(sizeof(struct dp_heard) == 40, "heard");
 _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
 _Static_assert(sizeof(struct dp_route) == 20, "route");
-_Static_assert(sizeof(struct dp_site) == 12, "site");
+_Static_assert(sizeof(struct dp_site) == 124, "site");
 _Static_assert(sizeof(struct dp_meter_key) == 8, "meter");
 
 #endif

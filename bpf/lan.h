@@ -46,9 +46,12 @@
 /* What the decisions need of a packet. */
 struct lan_packet {
 	struct dp_addr source, destination;
+	__u32 ports;   /* both, as they stand there; 0: neither TCP nor UDP */
 	__u32 len;     /* of the IP packet, as its header says */
 	__u16 headers; /* IP and transport header, bytes; 0: neither TCP nor UDP */
 	__u8 version;  /* 4 or 6 */
+	__u8 dscp;
+	__u8 protocol;
 	__u8 syn;
 };
 
@@ -95,9 +98,14 @@ static __always_inline bool lan_parse_transport(const __u8 *data, const void *en
 
 	ret->headers = 0;
 	ret->syn = 0;
+	ret->ports = 0;
+	ret->protocol = protocol;
 	if (protocol == IPPROTO_UDP) {
 		ret->headers = header + LAN_UDP_LEN;
-		return rest >= LAN_UDP_LEN;
+		if (rest < LAN_UDP_LEN || (const void *)(data + LAN_UDP_LEN) > end)
+			return false;
+		ret->ports = *(const __u32 *)(const void *)data;
+		return true;
 	}
 	if (protocol != IPPROTO_TCP)
 		return true;
@@ -107,6 +115,7 @@ static __always_inline bool lan_parse_transport(const __u8 *data, const void *en
 	if (len < LAN_TCP_LEN || len > rest)
 		return false;
 	ret->headers = (__u16)(header + len);
+	ret->ports = *(const __u32 *)(const void *)data;
 	ret->syn = !!(data[13] & LAN_TCP_SYN);
 	return true;
 }
@@ -119,6 +128,7 @@ static __always_inline bool lan_parse4(const void *data, const void *end, __u32 
 	if ((const void *)(ip + 1) > end)
 		return false;
 	ret->version = 4;
+	ret->dscp = ip->tos >> 2;
 	ret->len = packet_swap16(ip->tot_len);
 	packet_addr_v4(&ret->source, ip->saddr);
 	packet_addr_v4(&ret->destination, ip->daddr);
@@ -137,6 +147,7 @@ static __always_inline bool lan_parse6(const void *data, const void *end, __u32 
 	if ((const void *)(ip + 1) > end)
 		return false;
 	ret->version = 6;
+	ret->dscp = (__u8)(packet_swap16(*(const __be16 *)data) >> 6 & (DP_DSCPS - 1));
 	ret->len = (__u32)sizeof(*ip) + packet_swap16(ip->payload_len);
 	__builtin_memcpy(&ret->source, &ip->saddr, sizeof(ret->source));
 	__builtin_memcpy(&ret->destination, &ip->daddr, sizeof(ret->destination));
@@ -192,6 +203,39 @@ static __always_inline __u32 lan_packets(const struct lan_packet *packet, __u32 
 static __always_inline __u32 lan_bytes(const struct lan_packet *packet, __u32 packets)
 {
 	return packet->len + (packets - 1) * packet->headers;
+}
+
+/*
+ * Of the flow: the same for all its packets on every node, and after every restart (the kernel's
+ * own hash is neither, and a TCP sender on this machine changes it). A multiplication for each word
+ * and the mixer of SplitMix at the end (Steele, Lea, Flood 2014) spread even neighbours in all.
+ */
+static __always_inline __u32 lan_flow(const struct lan_packet *packet)
+{
+	__u64 x = (__u64)packet->ports << 8 | packet->protocol;
+
+#pragma GCC unroll 4
+	for (int i = 0; i < 4; i++) {
+		x = (x ^ packet->source.word[i]) * 0x9e3779b97f4a7c15;
+		x = (x ^ x >> 32 ^ packet->destination.word[i]) * 0xbf58476d1ce4e5b9;
+	}
+	x = (x ^ x >> 30) * 0x94d049bb133111eb;
+	return (__u32)(x ^ x >> 31) ^ (__u32)(x >> 32);
+}
+
+/* The lane for a packet: of those of its DSCP's class one for each flow. */
+static __always_inline __u8 lan_lane(const struct lan_packet *packet, const struct dp_site *site)
+{
+	__u32 class = site->class_of_dscp[packet->dscp & (DP_DSCPS - 1)];
+	const struct dp_lanes *lanes;
+	__u32 slot = 0;
+
+	if (class >= DP_CLASS_MAX)
+		return site->lane;
+	lanes = &site->lanes[class];
+	if (lanes->n > 1)
+		slot = (__u32)((__u64)lan_flow(packet) * DP_LANE_SLOTS >> 32);
+	return lanes->slot[slot];
 }
 
 /* One of the two gateways of a remote site, by what is known without looking at its paths. */
@@ -320,10 +364,12 @@ static __always_inline bool lan_is_alive(const struct lan_gateway *gateway,
 }
 
 /*
- * Interface of the tunnel to take towards a site; 0: there is none. Without a living path (nobody
- * probes, or all are dead) the one that netpasd follows stays: to guess would help nobody.
+ * Interface of the tunnel to take towards a site, of its own lane, and the node that it leads to; 0:
+ * there is none. Without a living path (nobody probes, or all are dead) the one that netpasd
+ * follows stays: to guess would help nobody.
  */
-static __always_inline __u32 lan_choose(struct __sk_buff *skb, const struct dp_site *site)
+static __always_inline __u32 lan_choose(struct __sk_buff *skb, const struct dp_site *site,
+					const struct dp_node **ret_node)
 {
 	const struct dp_node *node, *other_node;
 	struct lan_gateway gateway, other;
@@ -339,13 +385,23 @@ static __always_inline __u32 lan_choose(struct __sk_buff *skb, const struct dp_s
 		other = first;
 		other_node = first_node;
 	}
+	*ret_node = node;
 	if (lan_is_alive(&gateway, node))
 		return gateway.ifindex;
-	if (lan_is_alive(&other, other_node))
+	if (lan_is_alive(&other, other_node) ||
+	    (other.ifindex && (other.id == site->current || !gateway.ifindex))) {
+		*ret_node = other_node;
 		return other.ifindex;
-	if (other.ifindex && (other.id == site->current || !gateway.ifindex))
-		return other.ifindex;
+	}
 	return gateway.ifindex;
+}
+
+/* The interface of another lane to the same node, if there is one. */
+static __always_inline __u32 lan_other(struct __sk_buff *skb, const struct dp_node *node, __u8 lane)
+{
+	__u32 ifindex = node ? node->tunnel_ifindex[lane & (DP_LANES_MAX - 1)] : 0;
+
+	return lan_is_device(skb, ifindex) ? ifindex : 0;
 }
 
 /*
@@ -399,9 +455,11 @@ static __always_inline int lan_ingress_run(struct __sk_buff *skb)
 	const struct dp_site *site;
 	struct lan_packet packet;
 	const struct dp_count none = { 0 };
+	const struct dp_node *node;
 	struct dp_count *meter;
-	__u32 ifindex;
+	__u32 ifindex, other;
 	__u16 number;
+	__u8 lane;
 
 	if (skb->pkt_type != PACKET_HOST || skb->vlan_present)
 		goto slow;
@@ -419,13 +477,21 @@ static __always_inline int lan_ingress_run(struct __sk_buff *skb)
 	if (!site || (packet.syn && site->mss_clamp) ||
 	    lan_longest(&packet, skb->gso_size) > site->mtu)
 		goto slow;
-	ifindex = lan_choose(skb, site);
+	ifindex = lan_choose(skb, site, &node);
 	if (!ifindex)
 		goto slow;
+	key.lane = site->lane;
+	lane = lan_lane(&packet, site);
+	if (lane != site->lane) {
+		other = lan_other(skb, node, lane);
+		if (other) {
+			ifindex = other;
+			key.lane = lane;
+		}
+	}
 
 	key.local_site = source->site;
 	key.remote_site = number;
-	key.lane = site->lane;
 	meter = map_get(&dp_meters, &key, &none);
 	if (!meter || !lan_hop(skb, ETH_HLEN, 0, &packet))
 		goto slow;

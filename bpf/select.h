@@ -81,10 +81,10 @@ static __always_inline int select_first(const __u8 *order, __u32 n, __u32 alive)
 	return -1;
 }
 
-/* What position i bids for the flow: a mixer of 64 bits (Steele, Lea, Flood 2014: SplitMix). */
-static __always_inline __u64 select_weight(__u32 hash, __u32 i)
+/* What a path bids for the flow: a mixer of 64 bits (Steele, Lea, Flood 2014: SplitMix). */
+static __always_inline __u64 select_weight(__u32 hash, __u32 path)
 {
-	__u64 x = ((__u64)(i + 1) << 32 | hash) * 0x9e3779b97f4a7c15;
+	__u64 x = ((__u64)(path + 1) << 32 | hash) * 0x9e3779b97f4a7c15;
 
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
 	x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -92,11 +92,12 @@ static __always_inline __u64 select_weight(__u32 hash, __u32 i)
 }
 
 /*
- * One of the alive ones for this flow, -1: none. Rendezvous hashing (Thaler and Ravishankar 1998):
- * the highest bid wins, and as a bid depends on the flow and its position alone, a path that dies
- * moves its own flows only, and gets the same ones back. n up to DP_ORDER_MAX.
+ * The position of one of the alive ones for this flow, -1: none. Rendezvous hashing (Thaler and
+ * Ravishankar 1998): the highest bid wins, and as a bid depends on the flow and the path's number
+ * alone, wherever it stands in the order, a path that dies moves its own flows only, and gets the
+ * same ones back. n up to DP_ORDER_MAX.
  */
-static __always_inline int select_flow(__u32 n, __u32 alive, __u32 hash)
+static __always_inline int select_flow(const __u8 *order, __u32 n, __u32 alive, __u32 hash)
 {
 	__u64 best = 0;
 	int index = -1;
@@ -104,7 +105,7 @@ static __always_inline int select_flow(__u32 n, __u32 alive, __u32 hash)
 	alive = select_blur(alive, hash);
 	SELECT_UNROLL
 	for (__u32 i = 0; i < DP_ORDER_MAX; i++) {
-		__u64 weight = select_weight(hash, i);
+		__u64 weight = select_weight(hash, order[i]);
 
 		if (i < n && alive >> i & 1 && (index < 0 || weight > best)) {
 			best = weight;
@@ -112,6 +113,17 @@ static __always_inline int select_flow(__u32 n, __u32 alive, __u32 hash)
 		}
 	}
 	return index;
+}
+
+/*
+ * What stands for the flow if none is known: a user-space engine sends all packets of a lane from one
+ * socket, and nothing of the packets inside is left. So the lane itself is the flow. The number is
+ * one of those for which, of up to eight paths, four lanes take four where there are as many, also
+ * when any one of them has died.
+ */
+static __always_inline __u32 select_lane_hash(__u8 lane)
+{
+	return (lane + 1u) * 0x80f831c3;
 }
 
 #endif

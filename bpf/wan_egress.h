@@ -37,6 +37,7 @@ struct egress {
 	struct wan w; /* from is this node */
 	const struct dp_node *node;
 	enum dp_direction direction;
+	__u8 lane;
 	enum dp_count_id reason; /* of a packet that has to be rewritten */
 };
 
@@ -89,7 +90,11 @@ static __always_inline int egress_choose(struct __sk_buff *skb, const struct egr
 	}
 	if (!alive)
 		return -1;
-	return select_flow(node->n_order, alive, bpf_get_hash_recalc(skb));
+	if (alive & node->spread)
+		alive &= node->spread;
+	/* The kernel's WireGuard leaves the hash of the packet inside; see select_lane_hash(). */
+	return select_flow(node->order, node->n_order, alive,
+			   skb->hash ? skb->hash : select_lane_hash(e->lane));
 }
 
 /* The copy comes back to egress_send() by way of this program, inside of the call. */
@@ -193,7 +198,7 @@ static __always_inline int wan_egress_run(struct __sk_buff *skb)
 	};
 	const struct dp_config *config = map_config();
 	const struct packet *p = &e.w.packet;
-	__u8 lane = 0, other_lane = 0, type = 0;
+	__u8 other_lane = 0, type = 0;
 
 	if (!config || !wan_tc_pull(skb, WAN_LINEAR))
 		return TC_ACT_OK;
@@ -201,10 +206,11 @@ static __always_inline int wan_egress_run(struct __sk_buff *skb)
 			 &e.w.packet) != PACKET_PORTS ||
 	    p->flags & (PACKET_FRAGMENT | PACKET_LENGTH | PACKET_OPTIONS) || !p->payload)
 		return TC_ACT_OK;
-	if (!packet_port_decode(p->source_port, config->port_base, config->lanes, &e.w.to, &lane) ||
+	if (!packet_port_decode(p->source_port, config->port_base, config->lanes, &e.w.to,
+				&e.lane) ||
 	    !packet_port_decode(p->destination_port, config->port_base, config->lanes, &e.w.from,
 				&other_lane) ||
-	    lane != other_lane || e.w.from != config->id)
+	    e.lane != other_lane || e.w.from != config->id)
 		return TC_ACT_OK;
 	e.node = bpf_map_lookup_elem(&dp_nodes, &e.w.to);
 	if (!e.node || bpf_skb_load_bytes(skb, p->l4 + sizeof(struct udphdr), &type, 1))
@@ -215,7 +221,7 @@ static __always_inline int wan_egress_run(struct __sk_buff *skb)
 	if (type < 1 || type > 4 || !packet_addr_equal(&p->source, &e.node->canonical_local) ||
 	    !packet_addr_equal(&p->destination, &e.node->canonical_remote))
 		return TC_ACT_OK;
-	return egress_data(skb, &e, config->lane_class[lane & (DP_LANES_MAX - 1)]);
+	return egress_data(skb, &e, config->lane_class[e.lane & (DP_LANES_MAX - 1)]);
 }
 
 #endif

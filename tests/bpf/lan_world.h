@@ -26,6 +26,7 @@
 
 #include "dataplane.h"
 #include "harness.h"
+#include "lan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -38,6 +39,7 @@
 #define SITE_FIRST 2
 #define SITE_END 4
 #define LAN_MTU 1500
+#define NO_DEVICE 9999 /* an index that none has */
 
 static const uint8_t lan_mac[6] = { 2, 0, 0, 0, 0, 1 };
 static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 10 };
@@ -197,6 +199,25 @@ static inline void world_write(const struct world *world)
 	}
 }
 
+/*
+ * Lanes: 0 best, 1 protected, 2 and 3 bulk. Towards site 2 best, but for DSCP 46 protected and 8 bulk;
+ * towards site 3 protected, but for DSCP 46 best. Nodes have the lane of their site only.
+ */
+static inline void world_set_lanes(struct dp_site *site)
+{
+	static const struct dp_lanes lanes[DP_CLASS_MAX] = {
+		[DP_CLASS_BEST] = { .n = 1 },
+		[DP_CLASS_PROTECTED] = { 1, { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 0 } },
+		[DP_CLASS_BULK] = { 2, { 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3 }, { 0 } },
+	};
+
+	memcpy(site->lanes, lanes, sizeof(lanes));
+	memset(site->class_of_dscp, site->lane ? DP_CLASS_PROTECTED : DP_CLASS_BEST,
+	       sizeof(site->class_of_dscp));
+	site->class_of_dscp[46] = site->lane ? DP_CLASS_BEST : DP_CLASS_PROTECTED;
+	site->class_of_dscp[8] = DP_CLASS_BULK;
+}
+
 /* Both gateways of both sites alive, none active, the first ones followed. */
 static inline void world_init(struct world *world, unsigned int lan_ifindex,
 			      const unsigned int tunnel_ifindex[NODE_END])
@@ -210,8 +231,8 @@ static inline void world_init(struct world *world, unsigned int lan_ifindex,
 						       .current = first,
 						       .mtu = site == 2 ? 1420 : 1400,
 						       .mss_clamp = site == 3,
-						       .lanes = 1,
 						       .lane = site == 3 };
+		world_set_lanes(&world->sites[site]);
 	}
 	for (uint16_t id = NODE_FIRST; id < NODE_END; id++) {
 		struct dp_node *node = &world->nodes[id];
@@ -266,6 +287,10 @@ static inline void world_randomise(struct world *world)
 		struct dp_node *node = &world->nodes[id];
 		uint8_t lane = world->sites[node->site].lane;
 
+		for (int i = 0; i < DP_LANES_MAX; i++)
+			node->tunnel_ifindex[i] = random_one_in(4)   ? 0
+						  : random_one_in(8) ? NO_DEVICE
+								     : world->tunnel_ifindex[id];
 		node->n_order = (uint8_t)random_below(PATHS + 1);
 		node->tunnel_ifindex[lane] = random_one_in(8) ? 0 : world->tunnel_ifindex[id];
 		world->heard_of[id] = !random_one_in(4);
@@ -301,6 +326,8 @@ struct shape {
 	unsigned int len; /* of what is behind the IP header */
 	unsigned int gso; /* size of a segment's payload */
 	int ttl;	  /* 64; below 0: 0 */
+	uint8_t tos;
+	uint16_t port; /* exclusive-or of the source's */
 	uint8_t tcp_flags, tcp_words;
 	uint8_t first;	    /* byte of the IP packet */
 	uint16_t fragment;  /* flags and offset */
@@ -358,7 +385,10 @@ static inline size_t shape_build(const struct shape *s, uint8_t *frame)
 		put16(frame + 12, s->ethertype ? s->ethertype : six ? 0x86dd : 0x0800);
 	}
 	ip[0] = first;
+	ip[1] = s->tos;
 	if (six) {
+		ip[0] |= s->tos >> 4;
+		ip[1] = (uint8_t)(s->tos << 4);
 		put16(ip + 4, (unsigned int)((int)len + s->wrong));
 		ip[6] = proto;
 		ip[7] = ttl;
@@ -376,6 +406,8 @@ static inline size_t shape_build(const struct shape *s, uint8_t *frame)
 	}
 	for (size_t i = 0; i < len + s->pad; i++)
 		rest[i] = (uint8_t)(i * 7);
+	if (len >= 2)
+		put16(rest, get16(rest) ^ s->port);
 	if (proto == IPPROTO_TCP && len >= 20) {
 		rest[12] = (uint8_t)((s->tcp_words ? s->tcp_words : 5) << 4);
 		rest[13] = s->tcp_flags ? s->tcp_flags : 0x10;
@@ -504,6 +536,41 @@ static inline int oracle_gateway(const struct world *world, int number)
 	return best < 0 ? 0 : site->gateways[best];
 }
 
+/* The lane by which it goes to that node: of its DSCP's class, if the node has it. */
+static inline uint8_t oracle_lane(const struct world *world, int site, int node, const uint8_t *ip,
+				  bool six)
+{
+	const struct dp_site *s = &world->sites[site];
+	const uint8_t tos = six ? (uint8_t)(ip[0] << 4 | ip[1] >> 4) : ip[1];
+	const uint8_t proto = six ? ip[6] : ip[9];
+	struct lan_packet packet = { .protocol = proto };
+	uint8_t lane;
+
+	packet.source.word[2] = packet.destination.word[2] = htonl(0xffff);
+	memcpy(six ? &packet.source.word[0] : &packet.source.word[3], ip + (six ? 8 : 12),
+	       six ? 16 : 4);
+	memcpy(six ? &packet.destination.word[0] : &packet.destination.word[3],
+	       ip + (six ? 24 : 16), six ? 16 : 4);
+	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP)
+		memcpy(&packet.ports, ip + (six ? 40 : 20), 4);
+	lane = s->lane;
+	switch (s->class_of_dscp[tos >> 2]) {
+	case DP_CLASS_BEST:
+		lane = 0;
+		break;
+	case DP_CLASS_PROTECTED:
+		lane = 1;
+		break;
+	case DP_CLASS_BULK:
+		lane = ((uint64_t)lan_flow(&packet) * 12 >> 32) % 2 ? 3 : 2;
+		break;
+	}
+	if (!world->nodes[node].tunnel_ifindex[lane] ||
+	    world->nodes[node].tunnel_ifindex[lane] == NO_DEVICE)
+		lane = s->lane;
+	return lane;
+}
+
 /* True: the packet's IP part is a plain one. Tells its length and that of its headers. */
 static inline bool oracle_plain(const uint8_t *ip, size_t room, unsigned int ethertype,
 				size_t *ret_len, size_t *ret_headers, bool *ret_syn)
@@ -621,7 +688,9 @@ static inline void oracle(const struct world *world, int from, const uint8_t *fr
 		ret->key.remote_site = (uint16_t)out->site;
 		ret->key.direction = DP_OUT;
 	}
-	ret->key.lane = world->sites[ret->key.remote_site].lane;
+	ret->key.lane = from ? world->sites[ret->key.remote_site].lane
+			     : oracle_lane(world, ret->key.remote_site, ret->node, frame + link,
+					   ethertype == 0x86dd);
 
 	/* Behind an Ethernet header in any case; from a tunnel an empty one. */
 	ret->fast = true;

@@ -268,6 +268,120 @@ static void test_bulk(void **state)
 		}
 }
 
+static socklen_t socket_addr(const char *text, uint16_t number, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(number) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(number) };
+
+	memset(ret, 0, sizeof(*ret));
+	if (strchr(text, ':')) {
+		assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+		memcpy(ret, &v6, sizeof(v6));
+		return sizeof(v6);
+	}
+	assert_int_equal(inet_pton(AF_INET, text, &v4.sin_addr), 1);
+	memcpy(ret, &v4, sizeof(v4));
+	return sizeof(v4);
+}
+
+static int open_socket(const struct family *f, unsigned int lane)
+{
+	const int on = 1; /* there may be many */
+	struct sockaddr_storage addr;
+	socklen_t len = socket_addr(f->local, port(f->peer, lane), &addr);
+	const int fd = socket(addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
+	len = socket_addr(f->canonical_remote, port(SELF, lane), &addr);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, len), 0);
+	return fd;
+}
+
+static uint64_t sent_by(const struct family *f, uint8_t path)
+{
+	const struct dp_traffic_key at = { f->peer, path, DP_OUT };
+
+	return harness_count_at("dp_traffic", &at).packets;
+}
+
+/* The path that a packet of the socket takes. */
+static int path_of(const struct family *f, int fd)
+{
+	static const uint8_t data[48] = { 4 };
+	uint64_t before[3];
+	int path = -1;
+
+	for (uint8_t i = 0; i < 3; i++)
+		before[i] = sent_by(f, i);
+	assert_int_equal(send(fd, data, sizeof(data), 0), sizeof(data));
+	for (uint8_t i = 0; i < 3; i++)
+		if (sent_by(f, i) != before[i]) {
+			assert_int_equal(path, -1);
+			path = i;
+		}
+	return path;
+}
+
+/*
+ * A connected socket's packets have a hash of their own, as the packets of the kernel's WireGuard
+ * have that of the flow inside. Flows share the paths; a dead path moves its own and no other.
+ */
+static void test_bulk_flows(void **state)
+{
+	enum {
+		FLOWS = 60
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		const struct family *f = &families[i];
+		int fds[FLOWS], first[FLOWS];
+		unsigned int share[3] = { 0 };
+		struct dp_node node;
+		uint8_t seen[HARNESS_FRAME_MAX];
+
+		reset(NULL);
+		for (int flow = 0; flow < FLOWS; flow++) {
+			fds[flow] = open_socket(f, 2);
+			first[flow] = path_of(f, fds[flow]);
+			assert_in_range(first[flow], 0, 2);
+			share[first[flow]]++;
+		}
+		for (int path = 0; path < 3; path++)
+			assert_true(share[path] > 0);
+		for (uint16_t dead = 0; dead < 3; dead++) {
+			set_alive(f->peer, dead, false);
+			for (int flow = 0; flow < FLOWS; flow++) {
+				const int now = path_of(f, fds[flow]);
+
+				if (first[flow] == dead)
+					assert_int_not_equal(now, dead);
+				else
+					assert_int_equal(now, first[flow]);
+			}
+			set_alive(f->peer, dead, true);
+			for (int flow = 0; flow < FLOWS; flow++)
+				assert_int_equal(path_of(f, fds[flow]), first[flow]);
+		}
+		/* Paths that are not good are taken only if no good one lives. */
+		assert_true(harness_get("dp_nodes", &f->peer, &node));
+		node.spread = 1 << 1;
+		harness_set("dp_nodes", &f->peer, &node);
+		for (int flow = 0; flow < FLOWS; flow++)
+			assert_int_equal(path_of(f, fds[flow]), 1);
+		set_alive(f->peer, 1, false);
+		for (int flow = 0; flow < FLOWS; flow++)
+			assert_int_not_equal(path_of(f, fds[flow]), 1);
+		for (int flow = 0; flow < FLOWS; flow++)
+			close(fds[flow]);
+		for (unsigned int wan = 0; wan < 2; wan++)
+			while (receive(wan, seen, false))
+				;
+	}
+}
+
 /* What is not ours to change. */
 static void test_passes(void **state)
 {
@@ -420,35 +534,6 @@ static void test_probe_refused(void **state)
 
 /* -- Sockets -- */
 
-static socklen_t socket_addr(const char *text, uint16_t number, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(number) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(number) };
-
-	memset(ret, 0, sizeof(*ret));
-	if (strchr(text, ':')) {
-		assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
-		memcpy(ret, &v6, sizeof(v6));
-		return sizeof(v6);
-	}
-	assert_int_equal(inet_pton(AF_INET, text, &v4.sin_addr), 1);
-	memcpy(ret, &v4, sizeof(v4));
-	return sizeof(v4);
-}
-
-static int open_socket(const struct family *f, unsigned int lane)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = socket_addr(f->local, port(f->peer, lane), &addr);
-	const int fd = socket(addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
-	len = socket_addr(f->canonical_remote, port(SELF, lane), &addr);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, len), 0);
-	return fd;
-}
-
 /* Each datagram of a batch has to arrive by each of its paths, in order and with right sums. */
 static void check_batch(const struct family *f, unsigned int lane, int segments)
 {
@@ -535,6 +620,7 @@ int main(void)
 		cmocka_unit_test_setup(test_other_interface, reset),
 		cmocka_unit_test_setup(test_protected, reset),
 		cmocka_unit_test_setup(test_bulk, reset),
+		cmocka_unit_test_setup(test_bulk_flows, reset),
 		cmocka_unit_test_setup(test_passes, reset),
 		cmocka_unit_test_setup(test_probe, reset),
 		cmocka_unit_test_setup(test_probe_refused, reset),

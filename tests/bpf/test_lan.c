@@ -411,8 +411,8 @@ static void test_missing(void **state)
 	world_write(&changed);
 	assert_false(LAN_GOES());
 	changed = world;
-	changed.nodes[3].tunnel_ifindex[0] = 9999; /* the device is gone */
-	changed.nodes[4].tunnel_ifindex[0] = 9999;
+	changed.nodes[3].tunnel_ifindex[0] = NO_DEVICE; /* the device is gone */
+	changed.nodes[4].tunnel_ifindex[0] = NO_DEVICE;
 	world_write(&changed);
 	assert_false(LAN_GOES());
 	changed.nodes[4].tunnel_ifindex[0] = world.nodes[4].tunnel_ifindex[0];
@@ -437,6 +437,73 @@ static void test_missing(void **state)
 	assert_true(LAN_GOES());
 #undef LAN_GOES
 #undef TUNNEL_GOES
+}
+
+/* Which lane a good packet takes, by the meters; DP_LANES_MAX: none, or several. */
+static uint8_t lane_of(const struct shape *shape)
+{
+	static uint8_t frame[FRAME_MAX], out[FRAME_MAX];
+	uint8_t lane = DP_LANES_MAX, n = 0;
+	size_t len = shape_build(shape, frame);
+	struct dp_meter_key key = { 1, 2, DP_OUT, 0, 0 };
+
+	harness_clear("dp_meters");
+	assert_true(run(false, world.lan_ifindex, frame, len, 0, out, &len));
+	for (key.lane = 0; key.lane < DP_LANES_MAX; key.lane++) {
+		if (!harness_count_at("dp_meters", &key).packets)
+			continue;
+		lane = key.lane;
+		n++;
+	}
+	return n == 1 ? lane : DP_LANES_MAX;
+}
+
+/* By class of the DSCP, by flow; and by the site's own where a node has no such lane. */
+static void test_lanes(void **state)
+{
+	struct world changed;
+
+	(void)state;
+	world_usual();
+	changed = world;
+	for (uint8_t i = 0; i < DP_LANES_MAX; i++)
+		changed.nodes[3].tunnel_ifindex[i] = world.tunnel_ifindex[3 + i];
+	for (int six = 0; six < 2; six++) {
+		const struct shape usual = { .six = six, .tos = 0 };
+		const struct shape ef = { .six = six, .tos = 46 << 2 | 3 };
+		const struct shape near_ef = { .six = six, .tos = 45 << 2 };
+		unsigned int share[DP_LANES_MAX + 1] = { 0 };
+
+		world_write(&changed);
+		assert_int_equal(lane_of(&usual), 0);
+		assert_int_equal(lane_of(&near_ef), 0);
+		assert_int_equal(lane_of(&ef), 1);
+		for (unsigned int flow = 0; flow < 400; flow++) {
+			struct shape bulk = { .six = six, .tos = 8 << 2 };
+			uint8_t lane;
+
+			bulk.proto = flow % 2 ? 6 : 17;
+			bulk.port = (uint16_t)(flow / 2);
+			lane = lane_of(&bulk);
+			/* Another packet of it. */
+			bulk.tos |= 1;
+			bulk.len = 900;
+			bulk.ttl = 7;
+			assert_int_equal(lane_of(&bulk), lane);
+			share[lane]++;
+		}
+		assert_in_range(share[2], 140, 260);
+		assert_int_equal(share[2] + share[3], 400);
+
+		world_write(&world);
+		assert_int_equal(lane_of(&ef), 0);
+	}
+	changed.nodes[3].tunnel_ifindex[1] = NO_DEVICE;
+	world_write(&changed);
+	assert_int_equal(lane_of(&(struct shape){ .tos = 46 << 2 }), 0);
+	harness_clear("dp_meters");
+	memset(meters, 0, sizeof(meters));
+	world_usual();
 }
 
 /* Whom to ask first, by all claims of two, against the words. */
@@ -471,7 +538,8 @@ static void test_short(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(shapes); i++) {
 		const size_t all = shape_build(&shapes[i], frame);
-		const size_t headers = (shapes[i].six ? 40 : 20) + (shapes[i].proto == 6 ? 20 : 0);
+		const size_t transport = !shapes[i].proto ? 8 : shapes[i].proto == 6 ? 20 : 0;
+		const size_t headers = (shapes[i].six ? 40 : 20) + transport;
 
 		for (size_t len = 0; len <= all; len++) {
 			uint8_t *exact = malloc(len + 1);
@@ -558,6 +626,10 @@ static size_t random_packet(struct shape *s, uint8_t *frame)
 	}
 	s->proto = random_below(2) ? IPPROTO_TCP : IPPROTO_UDP;
 	s->len = random_one_in(2) ? 1 + random_below(120) : 1200 + random_below(340);
+	s->tos = (uint8_t)(random_one_in(3)   ? 46 << 2
+			   : random_one_in(2) ? 8 << 2
+					      : random_below(256));
+	s->port = (uint16_t)random32();
 	s->tcp_flags = (uint8_t)random_below(64);
 	s->tcp_words = (uint8_t)(random_one_in(16) ? random_below(16) : 5 + random_below(4));
 	if (random_one_in(4)) {
@@ -718,8 +790,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_branches), cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_random),	 cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_claims),	 cmocka_unit_test(test_short),
-		cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_lanes),	 cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_short),	 cmocka_unit_test(test_speed),
 	};
 
 	return cmocka_run_group_tests_name("lan", tests, setup, harness_teardown);

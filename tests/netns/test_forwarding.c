@@ -83,7 +83,7 @@ static const char mesh_text[] =
 	"relays:\n"
 	"  - {name: pop, id: 100, public_key: @, wan: [192.0.2.100, 192.0.2.101]}\n"
 	"policies:\n"
-	"  - {between: [fra, sin], mtu: 1300, class: bulk}\n"
+	"  - {between: [fra, sin], mtu: 1300, class: bulk, dscp: {46: best, 8: protected}}\n"
 	"  - {between: [nyc, fra], connect: no}\n";
 
 static struct config *config_of(const char *subnets)
@@ -151,7 +151,7 @@ static size_t count(const char *name, size_t key_size)
 static struct forwarding_way ways[DP_PATHS_MAX];
 static struct forwarding_site sites[3];
 static struct forwarding_node nodes[1];
-static struct forwarding_tunnel tunnels[1];
+static struct forwarding_tunnel tunnels[2];
 static struct forwarding_now now;
 
 static void situation(const struct config *config)
@@ -175,18 +175,25 @@ static void situation(const struct config *config)
 		.n_order = 2,
 		.order = { 2, 0 },
 		.second = { 1, DP_NO_PATH },
+		.spread = 2,
+	};
+	tunnels[1] = (struct forwarding_tunnel){
+		.node = 4000,
+		.lane = 1,
+		.mute = true,
+		.ifindex = 45,
 	};
 	tunnels[0] = (struct forwarding_tunnel){ .node = 4000, .lane = 0, .ifindex = 44 };
 	now = (struct forwarding_now){
 		.role = DP_ROLE_ACTIVE,
 		.generation = 9,
 		.lan_ifindex = 3,
-		.lanes = 2,
-		.lane_class = { CONFIG_CLASS_BEST, CONFIG_CLASS_BULK },
+		.lanes = 3,
+		.lane_class = { CONFIG_CLASS_BEST, CONFIG_CLASS_BULK, CONFIG_CLASS_BULK },
 		.nodes = nodes,
 		.n_nodes = 1,
 		.tunnels = tunnels,
-		.n_tunnels = 1,
+		.n_tunnels = 2,
 		.sites = sites,
 	};
 }
@@ -300,7 +307,7 @@ static void test_content(void **state)
 	assert_int_equal(got_config.port_base, 16384);
 	assert_int_equal(got_config.kind, DP_KIND_GATEWAY);
 	assert_int_equal(got_config.role, DP_ROLE_ACTIVE);
-	assert_int_equal(got_config.lanes, 2);
+	assert_int_equal(got_config.lanes, 3);
 	assert_int_equal(got_config.lane_class[1], DP_CLASS_BULK);
 	assert_int_equal(got_config.generation, 9);
 	assert_int_equal(got_config.digest, config->digest);
@@ -326,7 +333,9 @@ static void test_content(void **state)
 	assert_int_equal(node.order[0], 2);
 	assert_int_equal(node.second[0], 1);
 	assert_int_equal(node.second[1], DP_NO_PATH);
+	assert_int_equal(node.spread, 2);
 	assert_int_equal(node.tunnel_ifindex[0], 44);
+	assert_int_equal(node.tunnel_ifindex[1], 0); /* mute */
 	assert_int_equal(node.seen_generation, 12);
 	key = addr("198.51.100.1");
 	assert_memory_equal(&node.canonical_remote, &key, sizeof(key));
@@ -360,10 +369,27 @@ static void test_content(void **state)
 	assert_int_equal(site.current, 4000);
 	assert_int_equal(site.mtu, 1300);
 	assert_int_equal(site.lane, 1);
+	for (unsigned int i = 0; i < DP_DSCPS; i++)
+		assert_int_equal(site.class_of_dscp[i], i == 46	 ? DP_CLASS_BEST
+							: i == 8 ? DP_CLASS_PROTECTED
+								 : DP_CLASS_BULK);
+	for (unsigned int i = 0; i < DP_LANE_SLOTS; i++) {
+		assert_int_equal(site.lanes[DP_CLASS_BEST].slot[i], 0);
+		assert_int_equal(site.lanes[DP_CLASS_BULK].slot[i], 1 + i % 2);
+		/* Which no lane has: the pair's own. */
+		assert_int_equal(site.lanes[DP_CLASS_PROTECTED].slot[i], 1);
+	}
+	assert_int_equal(site.lanes[DP_CLASS_BULK].n, 2);
 	assert_int_equal(count("dp_sites", sizeof(id)), 1); /* nyc is not connected */
 	index = 44;
 	assert_true(has("dp_tunnels", &index, &tunnel));
 	assert_true(tunnel.node == 4000 && tunnel.site == 30 && tunnel.lane == 0);
+	index = 45;
+	assert_true(has("dp_tunnels", &index, &tunnel));
+	assert_int_equal(tunnel.lane, 1);
+	assert_int_equal(forwarding_adopt_tunnel(programs, 4000, 0), 44);
+	assert_int_equal(forwarding_adopt_tunnel(programs, 4000, 1), 0);
+	assert_int_equal(forwarding_adopt_tunnel(programs, 4001, 0), 0);
 
 	assert_route("10.1.0.0", 16, 1, DP_ROUTE_OWN, "172.16.1.1");
 	assert_route("10.9.0.0", 24, 1, DP_ROUTE_OWN, "172.16.1.7");

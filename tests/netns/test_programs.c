@@ -337,6 +337,68 @@ static void test_adopt_and_upgrade(void **state)
 	assert_clean();
 }
 
+static uint32_t pinned_id(const char *path)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	const int fd = bpf_obj_get(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.id;
+}
+
+static bool map_gone(uint32_t id)
+{
+	const int fd = bpf_map_get_fd_by_id(id);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+/* From a netpasd whose maps are of another version: everything is exchanged, no packet is lost. */
+static void test_other_version(void **state)
+{
+	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
+	const uint32_t zero = 0;
+	const char *why_not = "";
+	uint32_t link;
+
+	(void)state;
+	refresh(programs);
+	link = link_id("w0");
+	run("ip netns exec out ping -q -c 400 -i 0.005 -W 5 10.9.0.1 >/run/ping 2>&1 & echo $! "
+	    ">/run/pid");
+	for (int i = 0; i < 5; i++) {
+		const struct dp_config old = { .version = DP_VERSION - 1 };
+		const uint32_t nodes = pinned_id(DP_PIN_DIR "/dp_nodes");
+		const uint32_t sites = pinned_id(DP_PIN_DIR "/dp_sites");
+
+		assert_int_equal(
+			bpf_map_update_elem(programs_map(programs, "dp_config"), &zero, &old, 0),
+			0);
+		programs_close(programs);
+		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
+		assert_false(programs_adopted(programs, &why_not));
+		assert_non_null(strstr(why_not, "version"));
+		assert_int_equal(refresh(programs), 8);
+		assert_int_not_equal(pinned_id(DP_PIN_DIR "/dp_nodes"), nodes);
+		for (int tries = 0; tries < 100 && !(map_gone(nodes) && map_gone(sites)); tries++)
+			run("sleep 0.1");
+		assert_true(map_gone(nodes) && map_gone(sites));
+	}
+	programs_close(programs);
+	assert_int_equal(link_id("w0"), link);
+	assert_null(strstr(run("ls " DP_PIN_DIR), "_new"));
+	run("timeout 30 sh -c 'while kill -0 $(cat /run/pid) 2>/dev/null; do sleep 0.05; done'");
+	if (!strstr(run("cat /run/ping"), " 0% packet loss"))
+		fail_msg("%s", output);
+	down();
+	assert_clean();
+}
+
 static void test_layout(void **state)
 {
 	struct programs *programs;
@@ -537,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_attach_and_down),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_adopt_and_upgrade),
+		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_devices_come_and_go),

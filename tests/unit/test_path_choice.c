@@ -638,6 +638,8 @@ static void check_decision(const struct sim *sim, const struct path_metrics *met
 		assert_false(dead && metrics[d->order[i]].alive);
 		dead |= !metrics[d->order[i]].alive;
 		check_partner(sim, d->order[i], d->second[i]);
+		assert_int_equal(d->spread >> i & 1,
+				 sim->choice.memory[d->order[i]].rank == PATH_RANK_CANDIDATE);
 	}
 	assert_true(metrics[d->order[0]].alive || !any_alive);
 	/* No path that is worse by its rank than another, but for one that fell. */

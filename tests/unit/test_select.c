@@ -70,16 +70,19 @@ static void first_is_the_first(void **state)
 	}
 }
 
+static const __u8 in_order[DP_ORDER_MAX] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+static const __u8 shuffled[DP_ORDER_MAX] = { 5, 31, 0, 7, 2, 12, 4, 1 };
+
 /* Rendezvous as the paper says it: all bids in a list, sorted, the best that is alive. */
-static int naive_flow(__u32 n, __u32 alive, __u32 hash)
+static int naive_flow(const __u8 *order, __u32 n, __u32 alive, __u32 hash)
 {
 	int ranking[DP_ORDER_MAX];
 
 	for (int i = 0; i < DP_ORDER_MAX; i++) {
 		int at = i;
 
-		while (at > 0 && select_weight(hash, (__u32)ranking[at - 1]) <
-					 select_weight(hash, (__u32)i)) {
+		while (at > 0 && select_weight(hash, order[ranking[at - 1]]) <
+					 select_weight(hash, order[i])) {
 			ranking[at] = ranking[at - 1];
 			at--;
 		}
@@ -104,8 +107,8 @@ static void flow_is_the_best_bid(void **state)
 	for (__u32 flow = 0; flow < 200; flow++) {
 		for (__u32 n = 0; n <= DP_ORDER_MAX + 1; n++) {
 			for (__u32 alive = 0; alive <= 2 * ALL; alive++)
-				assert_int_equal(select_flow(n, alive, flow_hash(flow)),
-						 naive_flow(n, alive, flow_hash(flow)));
+				assert_int_equal(select_flow(shuffled, n, alive, flow_hash(flow)),
+						 naive_flow(shuffled, n, alive, flow_hash(flow)));
 		}
 	}
 }
@@ -115,16 +118,24 @@ static void a_dead_path_moves_its_own_flows_only(void **state)
 	(void)state;
 	for (__u32 flow = 0; flow < FLOWS; flow++) {
 		__u32 hash = flow_hash(flow);
-		int before = select_flow(DP_ORDER_MAX, ALL, hash);
+		int before = select_flow(shuffled, DP_ORDER_MAX, ALL, hash);
 
 		assert_in_range(before, 0, DP_ORDER_MAX - 1);
 		for (int dead = 0; dead < DP_ORDER_MAX; dead++) {
-			int after = select_flow(DP_ORDER_MAX, ALL & ~(1u << dead), hash);
+			int after = select_flow(shuffled, DP_ORDER_MAX, ALL & ~(1u << dead), hash);
+			__u8 last[DP_ORDER_MAX];
 
 			assert_in_range(after, 0, DP_ORDER_MAX - 1);
 			assert_int_not_equal(after, dead);
 			if (before != dead)
 				assert_int_equal(after, before);
+			/* Then it stands last in the order, which moves none either. */
+			for (int i = 0, n = 0; i < DP_ORDER_MAX; i++)
+				if (i != dead)
+					last[n++] = shuffled[i];
+			last[DP_ORDER_MAX - 1] = shuffled[dead];
+			assert_int_equal(last[select_flow(last, DP_ORDER_MAX, ALL >> 1, hash)],
+					 shuffled[after]);
 		}
 	}
 }
@@ -138,7 +149,7 @@ static void flows_are_shared_equally(void **state)
 		unsigned int mean = FLOWS / (unsigned int)__builtin_popcount(alive);
 
 		for (__u32 flow = 0; flow < FLOWS; flow++)
-			share[select_flow(DP_ORDER_MAX, alive, flow_hash(flow))]++;
+			share[select_flow(in_order, DP_ORDER_MAX, alive, flow_hash(flow))]++;
 		for (int i = 0; i < DP_ORDER_MAX; i++) {
 			long off = (long)share[i] - (long)mean;
 
@@ -146,6 +157,26 @@ static void flows_are_shared_equally(void **state)
 				assert_true(off * off <= 36 * (long)mean);
 			else
 				assert_int_equal(share[i], 0);
+		}
+	}
+}
+
+/* Four lanes of a user-space engine go by four paths, as far as there are so many. */
+static void lanes_go_apart(void **state)
+{
+	(void)state;
+	for (__u32 n = 1; n <= DP_ORDER_MAX; n++) {
+		/* All alive, then all but one. */
+		for (__u32 dead = n > 1 ? 0 : 1; dead <= n; dead++) {
+			const __u32 alive = ((1u << n) - 1) & ~(dead ? 1u << (dead - 1) : 0);
+			const int wanted = __builtin_popcount(alive);
+			__u32 taken = 0;
+
+			for (__u8 lane = 0; alive && lane < DP_LANES_MAX; lane++)
+				taken |= 1u
+					 << select_flow(in_order, n, alive, select_lane_hash(lane));
+			assert_int_equal(__builtin_popcount(taken),
+					 wanted < DP_LANES_MAX ? wanted : DP_LANES_MAX);
 		}
 	}
 }
@@ -179,6 +210,7 @@ int main(void)
 		cmocka_unit_test(flow_is_the_best_bid),
 		cmocka_unit_test(a_dead_path_moves_its_own_flows_only),
 		cmocka_unit_test(flows_are_shared_equally),
+		cmocka_unit_test(lanes_go_apart),
 		cmocka_unit_test(test_resume),
 	};
 
