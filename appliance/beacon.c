@@ -24,14 +24,21 @@
  */
 #define YIELD_US 1000000u
 
+struct lane {
+	unsigned int ifindex; /* 0: no interface now */
+	uint64_t added_us;
+	enum beacon_lane state;
+	unsigned int missed; /* hellos that came by the first lane since the last on this one */
+};
+
 /* A peer and what only this file needs to know of it. */
 struct peer {
-	unsigned int ifindex; /* 0: no interface now */
+	struct lane lanes[CONFIG_LANES_MAX];
+	uint8_t first;	      /* the lane by which it lives */
 	uint32_t sequence;    /* of our last hello */
 	uint64_t sent_us[16]; /* when the last hellos left, by sequence modulo 16 */
 	uint32_t heard_sequence;
 	uint64_t dead_after_us;
-	uint64_t added_us;
 };
 
 struct beacon {
@@ -98,17 +105,26 @@ static uint64_t seen_generation(const struct beacon *beacon, size_t site)
 	return highest;
 }
 
+static void send_by_lane(const struct beacon *beacon, uint16_t id, const struct lane *lane,
+			 const uint8_t buf[static HELLO_LEN])
+{
+	const struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(beacon->config->mesh.port_base),
+		.sin6_addr = peer_address(id),
+		.sin6_scope_id = lane->ifindex,
+	};
+
+	/* Silence is what the other end acts on; an interface that is gone is being repaired. */
+	(void)sendto(beacon->fd, buf, HELLO_LEN, MSG_DONTWAIT, (const struct sockaddr *)&to,
+		     sizeof(to));
+}
+
 static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self *self)
 {
 	struct beacon_peer *peer = &beacon->peers[i];
 	struct peer *private = &beacon->private[i];
 	uint8_t buf[HELLO_LEN];
-	struct sockaddr_in6 to = {
-		.sin6_family = AF_INET6,
-		.sin6_port = htons(beacon->config->mesh.port_base),
-		.sin6_addr = peer_address(peer->id),
-		.sin6_scope_id = private->ifindex,
-	};
 	const uint64_t now = clock_now_us();
 	struct hello hello = {
 		.from = config_self(beacon->config)->id,
@@ -122,15 +138,16 @@ static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self
 		.echo_delay_us = peer->received_us ? (uint32_t)(now - peer->received_us) : 0,
 	};
 
-	if (!private->ifindex)
-		return;
-	if (!peer->received && hello.from > hello.to && now - private->added_us < YIELD_US)
-		return;
 	private->sent_us[hello.sequence % 16] = now;
 	hello_encode(&hello, buf);
-	/* Silence is what the other end acts on; an interface that is gone is being repaired. */
-	(void)sendto(beacon->fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&to,
-		     sizeof(to));
+	for (size_t l = 0; l < CONFIG_LANES_MAX; l++) {
+		const struct lane *lane = &private->lanes[l];
+
+		if (!lane->ifindex || (lane->state == BEACON_LANE_UNKNOWN &&
+				       hello.from > hello.to && now - lane->added_us < YIELD_US))
+			continue;
+		send_by_lane(beacon, peer->id, lane, buf);
+	}
 }
 
 void beacon_announce(struct beacon *beacon)
@@ -193,6 +210,57 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
 }
 
+static void lane_set(struct beacon *beacon, size_t i, size_t number, enum beacon_lane state)
+{
+	static const char *const names[] = {
+		[BEACON_LANE_NONE] = "none",
+		[BEACON_LANE_UNKNOWN] = "unknown",
+		[BEACON_LANE_WORKS] = "works",
+		[BEACON_LANE_SILENT] = "silent",
+	};
+	const struct beacon_peer *peer = &beacon->peers[i];
+	struct lane *lane = &beacon->private[i].lanes[number];
+	enum beacon_lane before;
+
+	if (lane->state == state)
+		return;
+	before = lane->state;
+	lane->state = state;
+	/* What the first lane does is what the peer does, and is told as that. */
+	if (number == beacon->private[i].first)
+		return;
+	log_info("lane %zu to %s: %s -> %s (hellos)", number,
+		 beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name, names[before],
+		 names[state]);
+	beacon->handlers.lane_changed(beacon->handlers.data);
+}
+
+/* A hello came by this lane. */
+static void lane_heard(struct beacon *beacon, size_t i, size_t number)
+{
+	struct peer *private = &beacon->private[i];
+
+	private->lanes[number].missed = 0;
+	lane_set(beacon, i, number, BEACON_LANE_WORKS);
+	if (number != private->first)
+		return;
+	for (size_t l = 0; l < CONFIG_LANES_MAX; l++)
+		if (private->lanes[l].ifindex &&
+		    ++private->lanes[l].missed > BEACON_SILENT_HELLOS && l != number)
+			lane_set(beacon, i, l, BEACON_LANE_SILENT);
+}
+
+static bool find_lane(const struct peer *peer, unsigned int ifindex, size_t *ret_number)
+{
+	for (size_t l = 0; l < CONFIG_LANES_MAX; l++) {
+		if (peer->lanes[l].ifindex == ifindex) {
+			*ret_number = l;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The datagram's interface and addresses must be those of one peer; else it is nobody's. */
 static void take_hello(struct beacon *beacon, const uint8_t *buf, size_t len, struct msghdr *msg)
 {
@@ -214,14 +282,17 @@ static void take_hello(struct beacon *beacon, const uint8_t *buf, size_t len, st
 		return;
 	for (size_t i = 0; i < beacon->n_peers; i++) {
 		const struct in6_addr expected = peer_address(beacon->peers[i].id);
+		size_t lane;
 
-		if (beacon->private[i].ifindex != ifindex)
+		if (!find_lane(&beacon->private[i], ifindex, &lane))
 			continue;
 		if (hello.from != beacon->peers[i].id ||
 		    hello.to != config_self(beacon->config)->id ||
 		    memcmp(&from->sin6_addr, &expected, sizeof(expected)))
 			return;
-		peer_heard(beacon, i, &hello);
+		lane_heard(beacon, i, lane);
+		if (lane == beacon->private[i].first)
+			peer_heard(beacon, i, &hello);
 		return;
 	}
 }
@@ -309,14 +380,46 @@ static int beacon_open(struct beacon *beacon, uint16_t port)
 	return 0;
 }
 
-void beacon_refresh(struct beacon *beacon)
+static void refresh_lane(uint16_t id, uint8_t number, bool wanted, struct lane *lane)
 {
 	char ifname[CONFIG_IFNAME_LEN];
+	unsigned int ifindex = 0;
 
+	wanted_ifname(id, number, ifname);
+	if (wanted)
+		ifindex = if_nametoindex(ifname);
+	if (ifindex == lane->ifindex)
+		return;
+	/* An engine that was started again has something to catch up with: it does not wait. */
+	*lane = (struct lane){
+		.ifindex = ifindex,
+		.added_us = lane->ifindex ? 0 : clock_now_us(),
+		.state = ifindex ? BEACON_LANE_UNKNOWN : BEACON_LANE_NONE,
+	};
+}
+
+void beacon_refresh(struct beacon *beacon)
+{
 	for (size_t i = 0; i < beacon->n_peers; i++) {
-		wanted_ifname(beacon->peers[i].id, ifname);
-		beacon->private[i].ifindex = if_nametoindex(ifname);
+		const struct config_policy policy =
+			config_policy_with(beacon->config, beacon->peers[i].site);
+		const unsigned int lanes = config_policy_lanes(&beacon->config->mesh, &policy);
+		struct peer *private = &beacon->private[i];
+
+		private->first = config_policy_lane(&beacon->config->mesh, &policy);
+		for (uint8_t l = 0; l < CONFIG_LANES_MAX; l++)
+			refresh_lane(beacon->peers[i].id, l, lanes >> l & 1, &private->lanes[l]);
 	}
+}
+
+enum beacon_lane beacon_lane(const struct beacon *beacon, uint16_t id, uint8_t lane,
+			     unsigned int ifindex)
+{
+	for (size_t i = 0; i < beacon->n_peers && lane < CONFIG_LANES_MAX; i++)
+		if (beacon->peers[i].id == id && ifindex &&
+		    beacon->private[i].lanes[lane].ifindex == ifindex)
+			return beacon->private[i].lanes[lane].state;
+	return BEACON_LANE_NONE;
 }
 
 /* Append the gateways of one site, with what is known of them already. */
@@ -326,7 +429,6 @@ static void add_peers(const struct beacon *beacon, const struct config *config, 
 	const struct config_site *remote = &config->mesh.sites[site];
 
 	for (size_t g = 0; g < remote->n_gateways; g++, (*n)++) {
-		private[*n].added_us = clock_now_us();
 		for (size_t i = 0; i < beacon->n_peers; i++) {
 			if (beacon->peers[i].id != remote->gateways[g].id)
 				continue;

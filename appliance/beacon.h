@@ -4,6 +4,12 @@
  * and configuration digest of the remote gateways, and the round trip. One UDP socket, bound to
  * the hello port; the interface that a datagram came in by says who sent it, since WireGuard let
  * only that peer's packets through it.
+ *
+ * The same hello goes by every lane. A peer lives, and is what it says, by the lane that the stack
+ * uses too: the first of the site pair's class. On the others it only tells that there is a
+ * session, which the peer may not have yet, or not any more, while files are changed on one node
+ * after the other. A lane is silent only if hellos are missing on it that came by the first one,
+ * so a daemon that is gone changes nothing.
  */
 #ifndef NETPAS_BEACON_H
 #define NETPAS_BEACON_H
@@ -18,6 +24,15 @@ struct sd_event;
 struct beacon;
 
 #define BEACON_DEAD_INTERVALS 3 /* a peer is dead after this many of its intervals in silence */
+
+#define BEACON_SILENT_HELLOS 5 /* a lane is silent after so many that came by the first lane only */
+
+enum beacon_lane {
+	BEACON_LANE_NONE,    /* there is no such lane to that peer, or it has no interface */
+	BEACON_LANE_UNKNOWN, /* nothing was heard on it yet */
+	BEACON_LANE_WORKS,
+	BEACON_LANE_SILENT,
+};
 
 struct beacon_peer {
 	uint16_t id;
@@ -43,6 +58,8 @@ struct beacon_handlers {
 	void (*site_changed)(size_t site, void *data);
 	/* A peer says that it has seen this generation claimed by this node's own site. */
 	void (*seen)(uint64_t generation, void *data);
+	/* beacon_lane() has changed for a lane. */
+	void (*lane_changed)(void *data);
 	void *data;
 };
 
@@ -58,6 +75,10 @@ void beacon_refresh(struct beacon *beacon);
 
 /* Say hello to everybody at once, out of turn: a role change should not wait for the timer. */
 void beacon_announce(struct beacon *beacon);
+
+/* What is known of a lane to a peer, through the interface of that index. */
+enum beacon_lane beacon_lane(const struct beacon *beacon, uint16_t id, uint8_t lane,
+			     unsigned int ifindex);
 
 const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_n);
 

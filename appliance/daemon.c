@@ -297,6 +297,20 @@ static uint16_t followed(const struct config_site *site, uint64_t *ret_seen, voi
 	return site->gateways[0].id;
 }
 
+static enum beacon_lane lane_state(uint16_t peer_id, uint8_t lane, unsigned int ifindex, void *data)
+{
+	const struct daemon *d = data;
+
+	return beacon_lane(d->beacon, peer_id, lane, ifindex);
+}
+
+static void lane_changed(void *data)
+{
+	const struct daemon *d = data;
+
+	steering_announce(d->steering);
+}
+
 static void generation_seen(uint64_t generation, void *data)
 {
 	struct daemon *d = data;
@@ -668,10 +682,12 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		.self = tell_self,
 		.site_changed = site_changed,
 		.seen = generation_seen,
+		.lane_changed = lane_changed,
 	};
 	struct steering_handlers steering_handlers = {
 		.self = tell_steering,
 		.followed = followed,
+		.lane = lane_state,
 	};
 	struct daemon *d = calloc(1, sizeof(*d));
 	char log_dir[4096], *text = NULL;

@@ -41,7 +41,7 @@ struct ruleset_params {
 	char lan[RULESET_IFNAME_LEN];
 	uint32_t mark_mask;		/* our bits of the packet mark */
 	uint32_t own_mark;		/* of this node's site */
-	uint16_t port_first, port_last; /* UDP ports of the mesh, P+1..P+4095 */
+	uint16_t port_first, port_last; /* UDP ports of the mesh, of all lanes */
 	uint16_t hello_port;		/* UDP inside tunnels, between link-local addresses */
 	struct ip_addr lan4, lan6;	/* this node's LAN addresses: sources of ICMP errors */
 	struct ip_addr pair4, pair6;	/* the other gateway's: VRRP comes from there only */

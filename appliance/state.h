@@ -5,7 +5,7 @@
  * plan.h computes the difference. Pure: no socket headers here.
  *
  * Ownership, so that nothing of others is ever touched:
- *	links		named "np<peer id>"
+ *	links		named "np<peer id>", "np<peer id>-<lane>"
  *	addresses	on those links
  *	routes, rules	rtnetlink protocol STATE_PROTOCOL
  *	nftables	the table "inet netpas"
@@ -24,7 +24,7 @@
 #include "ruleset.h"
 
 #define STATE_PROTOCOL 78	    /* rtnetlink protocol of our routes and rules */
-#define STATE_LINK_PREFIX "np"	    /* and the peer's id in decimal */
+#define STATE_LINK_PREFIX "np"	    /* and the peer's id in decimal, and - and the lane */
 #define STATE_TABLE_BASE 10000	    /* routing table of a site: this + its number */
 #define STATE_RULE_PREF 5000	    /* preference of our rules, before main's 32766 */
 #define STATE_RULE_PREF_FROM 5001   /* from the LAN prefix: answers of this node itself */

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -56,8 +57,11 @@ static json_t *make_vips(const struct daemon *d, json_t *problems)
 	return vips;
 }
 
-static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, json_t *problems)
+static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, uint8_t lane,
+			   json_t *problems)
 {
+	const struct config_policy policy = config_policy_with(d->config, peer->site);
+	const bool first = lane == config_policy_lane(&d->config->mesh, &policy);
 	const struct config_site *site = &d->config->mesh.sites[peer->site];
 	const char *name = site->gateways[peer->gateway].name;
 	struct state_tunnel tunnel = { .engine = d->engine };
@@ -65,9 +69,13 @@ static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, jso
 	char endpoint[IP_ADDR_STRLEN + 8], addr[IP_ADDR_STRLEN];
 	json_t *age = NULL, *rtt = NULL;
 	int64_t seconds = 0;
+	bool alive;
 	int rc;
 
-	wanted_ifname(peer->id, tunnel.ifname);
+	wanted_ifname(peer->id, lane, tunnel.ifname);
+	alive = peer->alive &&
+		(first || beacon_lane(d->beacon, peer->id, lane, if_nametoindex(tunnel.ifname)) ==
+				  BEACON_LANE_WORKS);
 	rc = wireguard_read(&tunnel, &stats);
 	if (rc)
 		add_problem(problems, "tunnel %s to %s: %s", tunnel.ifname, name,
@@ -79,24 +87,29 @@ static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, jso
 	if (!rc && (!stats.last_handshake_s || seconds > HANDSHAKE_STALE_S))
 		add_problem(problems, "tunnel %s to %s: no handshake%s", tunnel.ifname, name,
 			    stats.last_handshake_s ? " for three minutes" : " yet");
-	else if (!rc && !peer->alive)
+	else if (!rc && !peer->alive && first)
 		add_problem(problems, "peer %s says no hello (is its netpasd running?)", name);
-	if (peer->received && peer->digest != d->config->digest)
+	else if (!rc && peer->alive && !alive)
+		add_problem(problems, "tunnel %s to %s: no hello by it; lane %u is not used",
+			    tunnel.ifname, name, lane);
+	if (first && peer->received && peer->digest != d->config->digest)
 		add_problem(problems, "peer %s has another mesh.yaml", name);
 	if (peer->rtt_us)
 		rtt = json_real(peer->rtt_us / 1000.0);
 	ip_addr_format(&stats.endpoint, addr);
 	snprintf(endpoint, sizeof(endpoint), stats.endpoint.family == IP_V6 ? "[%s]:%u" : "%s:%u",
 		 addr, stats.endpoint_port);
-	return json_pack("{s:s, s:s, s:i, s:s, s:s?, s:o?, s:I, s:I, s:b, s:s, s:I, s:o?, s:b}",
-			 "interface", tunnel.ifname, "peer", name, "peer_id", (int)peer->id, "site",
-			 site->name, "endpoint", stats.endpoint.family ? endpoint : NULL,
-			 "handshake_age_s", age ? age : json_null(), "rx_bytes",
-			 (json_int_t)stats.rx_bytes, "tx_bytes", (json_int_t)stats.tx_bytes,
-			 "alive", peer->alive, "role", peer->active ? "active" : "standby",
-			 "generation", (json_int_t)peer->generation, "rtt_ms",
-			 rtt ? rtt : json_null(), "config_matches",
-			 peer->digest == d->config->digest);
+	return json_pack(
+		"{s:s, s:s, s:i, s:s, s:i, s:s, s:s?, s:o?, s:I, s:I, s:b, s:s, s:I, s:o?, "
+		"s:b}",
+		"interface", tunnel.ifname, "peer", name, "peer_id", (int)peer->id, "site",
+		site->name, "lane", (int)lane, "class",
+		config_class_names[d->config->mesh.lanes[lane]], "endpoint",
+		stats.endpoint.family ? endpoint : NULL, "handshake_age_s", age ? age : json_null(),
+		"rx_bytes", (json_int_t)stats.rx_bytes, "tx_bytes", (json_int_t)stats.tx_bytes,
+		"alive", alive, "role", peer->active ? "active" : "standby", "generation",
+		(json_int_t)peer->generation, "rtt_ms", rtt ? rtt : json_null(), "config_matches",
+		peer->digest == d->config->digest);
 }
 
 static json_t *make_tunnels(struct daemon *d, json_t *problems)
@@ -106,8 +119,15 @@ static json_t *make_tunnels(struct daemon *d, json_t *problems)
 	size_t n;
 
 	peers = beacon_peers(d->beacon, &n);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(tunnels, make_tunnel(d, &peers[i], problems));
+	for (size_t i = 0; i < n; i++) {
+		const struct config_policy policy = config_policy_with(d->config, peers[i].site);
+		const unsigned int lanes = config_policy_lanes(&d->config->mesh, &policy);
+
+		for (uint8_t lane = 0; lane < CONFIG_LANES_MAX; lane++)
+			if (lanes >> lane & 1)
+				json_array_append_new(tunnels,
+						      make_tunnel(d, &peers[i], lane, problems));
+	}
 	return tunnels;
 }
 

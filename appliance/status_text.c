@@ -71,8 +71,8 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 	json_t *tunnel, *rtt;
 	size_t i;
 
-	fprintf(out, "\n%-8s %-16s %-8s %-22s %-10s %10s %10s %9s  %s\n", "tunnel", "peer", "state",
-		"endpoint", "handshake", "received", "sent", "rtt", "role");
+	fprintf(out, "\n%-8s %-16s %-9s %-8s %-22s %-10s %10s %10s %9s  %s\n", "tunnel", "peer",
+		"class", "state", "endpoint", "handshake", "received", "sent", "rtt", "role");
 	json_array_foreach(tunnels, i, tunnel)
 	{
 		const bool alive = json_is_true(json_object_get(tunnel, "alive"));
@@ -81,10 +81,10 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 		rtt = json_object_get(tunnel, "rtt_ms");
 		if (json_is_number(rtt))
 			snprintf(ms, sizeof(ms), "%.1f ms", json_number_value(rtt));
-		fprintf(out, "%-8s %-16s %s%-8s%s %-22s %-10s %10s %10s %9s  %s\n",
+		fprintf(out, "%-8s %-16s %-9s %s%-8s%s %-22s %-10s %10s %10s %9s  %s\n",
 			text_of(tunnel, "interface"), text_of(tunnel, "peer"),
-			alive ? style->good : style->bad, alive ? "alive" : "dead", style->end,
-			text_of(tunnel, "endpoint"),
+			text_of(tunnel, "class"), alive ? style->good : style->bad,
+			alive ? "alive" : "dead", style->end, text_of(tunnel, "endpoint"),
 			age_text(json_object_get(tunnel, "handshake_age_s"), age),
 			bytes_text(number_of(tunnel, "rx_bytes"), rx),
 			bytes_text(number_of(tunnel, "tx_bytes"), tx), ms,

@@ -121,15 +121,20 @@ static int node_init(struct steering *s, const struct config *config, uint16_t i
 		const struct config_policy policy = config_policy_with(config, site);
 
 		node->class = policy.class;
+		node->lanes = config_policy_lanes(&config->mesh, &policy);
+		node->lane = config_policy_lane(&config->mesh, &policy);
 		node->payload = (uint16_t)(policy.mtu + WIREGUARD_BYTES);
 	}
 	path_choice_init(&node->choice, class_of(node->class));
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		if (s->nodes[i].id == id) {
+			memcpy(node->adopted, s->nodes[i].adopted, sizeof(node->adopted));
 			node_inherit(node, &s->nodes[i]);
 			return 0;
 		}
 	}
+	for (uint8_t l = 0; l < DP_LANES_MAX; l++)
+		node->adopted[l] = forwarding_adopt_tunnel(s->programs, id, l);
 	n_order = forwarding_adopt_order(s->programs, id, order);
 	if (n_order)
 		path_choice_adopt(&node->choice, order, n_order, clock_now_us());
@@ -195,6 +200,25 @@ static void fill_node(const struct steering_node *node, struct forwarding_way *w
 	}
 	memcpy(ret_node->order, node->decision.order, sizeof(ret_node->order));
 	memcpy(ret_node->second, node->decision.second, sizeof(ret_node->second));
+	ret_node->spread = node->decision.spread;
+}
+
+/* The first lane is the stack's too: there is nothing to take instead. */
+bool steering_lane_used(const struct steering *s, const struct steering_node *node, uint8_t lane,
+			unsigned int ifindex)
+{
+	if (lane == node->lane)
+		return true;
+	switch (s->handlers.lane(node->id, lane, ifindex, s->handlers.data)) {
+	case BEACON_LANE_WORKS:
+		return true;
+	case BEACON_LANE_SILENT:
+		return false;
+	case BEACON_LANE_NONE:
+	case BEACON_LANE_UNKNOWN:
+		break;
+	}
+	return ifindex && node->adopted[lane] == ifindex;
 }
 
 static size_t find_tunnels(const struct steering *s, struct forwarding_tunnel *tunnels)
@@ -202,41 +226,33 @@ static size_t find_tunnels(const struct steering *s, struct forwarding_tunnel *t
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n_nodes; i++) {
-		char ifname[CONFIG_IFNAME_LEN];
-		unsigned int ifindex;
+		const struct steering_node *node = &s->nodes[i];
 
-		if (!s->nodes[i].payload)
-			continue;
-		wanted_ifname(s->nodes[i].id, ifname);
-		ifindex = if_nametoindex(ifname);
-		if (ifindex)
-			tunnels[n++] = (struct forwarding_tunnel){ .node = s->nodes[i].id,
-								   .ifindex = ifindex };
+		for (uint8_t lane = 0; lane < DP_LANES_MAX; lane++) {
+			char ifname[CONFIG_IFNAME_LEN];
+			unsigned int ifindex;
+
+			if (!(node->lanes >> lane & 1))
+				continue;
+			wanted_ifname(node->id, lane, ifname);
+			ifindex = if_nametoindex(ifname);
+			if (!ifindex)
+				continue;
+			tunnels[n++] = (struct forwarding_tunnel){
+				.node = node->id,
+				.lane = lane,
+				.mute = !steering_lane_used(s, node, lane, ifindex),
+				.ifindex = ifindex,
+			};
+		}
 	}
 	return n;
 }
 
-/*
- * There is one lane yet. Its class is the strictest that any site asks for: a packet sent twice
- * for nothing does no harm, one sent once where two were asked for does.
- */
-static enum config_class lane_class(const struct steering *s)
-{
-	enum config_class class = CONFIG_CLASS_BEST;
-
-	for (size_t i = 0; i < s->n_nodes; i++) {
-		if (s->nodes[i].class == CONFIG_CLASS_PROTECTED)
-			return CONFIG_CLASS_PROTECTED;
-		if (s->nodes[i].class == CONFIG_CLASS_BULK)
-			class = CONFIG_CLASS_BULK;
-	}
-	return class;
-}
-
 static int apply(struct steering *s)
 {
-	struct forwarding_now now = { .lanes = 1, .n_nodes = s->n_nodes };
-	struct forwarding_tunnel *tunnels = calloc(s->n_nodes + 1, sizeof(*tunnels));
+	struct forwarding_now now = { .n_nodes = s->n_nodes };
+	struct forwarding_tunnel *tunnels = calloc(s->n_nodes * DP_LANES_MAX + 1, sizeof(*tunnels));
 	struct forwarding_node *nodes = calloc(s->n_nodes + 1, sizeof(*nodes));
 	struct forwarding_way *ways;
 	size_t n_ways = 1, at = 0;
@@ -258,7 +274,9 @@ static int apply(struct steering *s)
 				       : DP_ROLE_STANDBY;
 	now.generation = s->self.generation;
 	now.lan_ifindex = *s->config->node.lan ? if_nametoindex(s->config->node.lan) : 0;
-	now.lane_class[0] = lane_class(s);
+	now.lanes = (uint8_t)s->config->mesh.n_lanes;
+	for (size_t i = 0; i < s->config->mesh.n_lanes; i++)
+		now.lane_class[i] = s->config->mesh.lanes[i];
 	now.nodes = nodes;
 	now.tunnels = tunnels;
 	now.n_tunnels = find_tunnels(s, tunnels);
@@ -337,6 +355,7 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 			 decision.before == DP_NO_PATH ? -1 : decision.before, decision.order[0],
 			 path_reason_names[decision.reason]);
 	differs = decision.n_order != node->decision.n_order ||
+		  decision.spread != node->decision.spread ||
 		  memcmp(decision.order, node->decision.order, decision.n_order) ||
 		  memcmp(decision.second, node->decision.second, decision.n_order);
 	node->decision = decision;
@@ -589,7 +608,7 @@ static int take(struct steering *s, const struct config *config)
 
 static int refresh_devices(struct steering *s)
 {
-	char(*tunnels)[CONFIG_IFNAME_LEN] = calloc(s->n_nodes + 1, sizeof(*tunnels));
+	char(*tunnels)[CONFIG_IFNAME_LEN] = calloc(s->n_nodes * DP_LANES_MAX + 1, sizeof(*tunnels));
 	struct programs_devices devices = {
 		.wans = (const char(*)[CONFIG_IFNAME_LEN])s->config->node.wans,
 		.n_wans = s->config->node.n_wans,
@@ -602,8 +621,9 @@ static int refresh_devices(struct steering *s)
 	if (!tunnels)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_nodes; i++)
-		if (s->nodes[i].payload)
-			wanted_ifname(s->nodes[i].id, tunnels[devices.n_tunnels++]);
+		for (uint8_t lane = 0; lane < DP_LANES_MAX; lane++)
+			if (s->nodes[i].lanes >> lane & 1)
+				wanted_ifname(s->nodes[i].id, lane, tunnels[devices.n_tunnels++]);
 	rc = programs_refresh(s->programs, &devices, &changes);
 	free(tunnels);
 	if (changes)

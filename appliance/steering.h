@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "beacon.h"
 #include "config.h"
 
 struct netlink;
@@ -35,6 +36,8 @@ struct steering_handlers {
 	 * was seen there. The site may be of a configuration that is not in force yet.
 	 */
 	uint16_t (*followed)(const struct config_site *site, uint64_t *ret_seen, void *data);
+	/* Whether a peer is heard on a lane, by the interface of that index. */
+	enum beacon_lane (*lane)(uint16_t peer_id, uint8_t lane, unsigned int ifindex, void *data);
 	void *data;
 };
 
@@ -51,7 +54,7 @@ void steering_free(struct steering *steering);
  */
 void steering_configure(struct steering *steering, const struct config *config);
 
-/* Role, or the gateway that is followed at a site, has changed: tell programs and peers now. */
+/* Role, the followed gateway of a site, or a lane has changed: tell programs and peers now. */
 void steering_announce(struct steering *steering);
 
 /* Remove programs and maps from the kernel; also those of an earlier daemon. 0 or -errno. */

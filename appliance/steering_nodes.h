@@ -25,7 +25,10 @@ struct steering_node {
 	uint16_t id;
 	size_t site; /* of the configuration; SIZE_MAX: a relay */
 	enum config_class class;
-	uint16_t payload; /* the longest that its tunnel sends; 0: no tunnel */
+	unsigned int lanes;		    /* bits; 0: no tunnel */
+	uint8_t lane;			    /* the first of its class */
+	unsigned int adopted[DP_LANES_MAX]; /* interfaces that an earlier daemon let be used */
+	uint16_t payload;		    /* the longest that its tunnel sends; 0: no tunnel */
 	struct steering_path *paths;
 	size_t n_paths;
 	struct path_choice choice;
@@ -48,6 +51,10 @@ struct steering {
 	struct sd_event_source *tick;
 	struct steering_self self;
 };
+
+/* Whether packets may be sent by a lane: its peer has it too, as far as is known. */
+bool steering_lane_used(const struct steering *steering, const struct steering_node *node,
+			uint8_t lane, unsigned int ifindex);
 
 const char *steering_node_name(const struct config *config, uint16_t id);
 

@@ -2,11 +2,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "steering_nodes.h"
+#include "wanted.h"
 
 static json_t *make_programs(const struct steering *s)
 {
@@ -22,6 +24,12 @@ static json_t *make_programs(const struct steering *s)
 						      hook_mode_names[entries[i].mode], "reason",
 						      entries[i].reason));
 	return list;
+}
+
+/* Some of what goes to it is of class protected. */
+static bool is_protected(const struct steering *s, const struct steering_node *node)
+{
+	return node->lanes & config_class_lanes(&s->config->mesh, CONFIG_CLASS_PROTECTED);
 }
 
 static void add_problem(json_t *problems, const char *text)
@@ -51,8 +59,7 @@ static void find_problems(const struct steering *s, json_t *problems)
 		    !node->paths[node->decision.order[0]].metrics.alive) {
 			snprintf(text, sizeof(text), "no path to %s is alive", name);
 			add_problem(problems, text);
-		} else if (node->class == CONFIG_CLASS_PROTECTED &&
-			   node->decision.second[0] == DP_NO_PATH) {
+		} else if (is_protected(s, node) && node->decision.second[0] == DP_NO_PATH) {
 			snprintf(text, sizeof(text),
 				 "to %s: class protected, but no path is disjoint from the one in "
 				 "use; packets are sent once",
@@ -136,6 +143,27 @@ static json_t *make_path(const struct steering *s, const struct steering_node *n
 		"probe_bits_per_s", length * 8.0 * 1e6 / path->interval_us);
 }
 
+static json_t *make_lanes(const struct steering *s, const struct steering_node *node)
+{
+	json_t *lanes = json_array();
+
+	for (uint8_t lane = 0; lane < DP_LANES_MAX; lane++) {
+		char ifname[CONFIG_IFNAME_LEN];
+		unsigned int ifindex;
+
+		if (!(node->lanes >> lane & 1))
+			continue;
+		wanted_ifname(node->id, lane, ifname);
+		ifindex = if_nametoindex(ifname);
+		json_array_append_new(
+			lanes, json_pack("{s:i, s:s, s:s, s:b}", "lane", (int)lane, "class",
+					 config_class_names[s->config->mesh.lanes[lane]],
+					 "interface", ifname, "used",
+					 ifindex && steering_lane_used(s, node, lane, ifindex)));
+	}
+	return lanes;
+}
+
 json_t *steering_paths(struct steering *s)
 {
 	const uint64_t now = clock_now_us();
@@ -154,9 +182,10 @@ json_t *steering_paths(struct steering *s)
 			json_array_append_new(paths, make_path(s, node, p, now));
 		json_array_append_new(
 			peers,
-			json_pack("{s:s, s:i, s:s, s:o, s:o, s:s, s:f, s:o}", "peer",
+			json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:s, s:f, s:o}", "peer",
 				  steering_node_name(s->config, node->id), "id", (int)node->id,
-				  "class", config_class_names[node->class], "path",
+				  "class", config_class_names[node->class], "lanes",
+				  make_lanes(s, node), "path",
 				  decision->n_order ? json_integer(decision->order[0])
 						    : json_null(),
 				  "second",

@@ -9,23 +9,29 @@
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
-void wanted_ifname(uint16_t peer_id, char ret_ifname[static CONFIG_IFNAME_LEN])
+void wanted_ifname(uint16_t peer_id, uint8_t lane, char ret_ifname[static CONFIG_IFNAME_LEN])
 {
-	snprintf(ret_ifname, CONFIG_IFNAME_LEN, STATE_LINK_PREFIX "%u", peer_id);
+	if (lane)
+		snprintf(ret_ifname, CONFIG_IFNAME_LEN, STATE_LINK_PREFIX "%u-%u", peer_id, lane);
+	else
+		snprintf(ret_ifname, CONFIG_IFNAME_LEN, STATE_LINK_PREFIX "%u", peer_id);
 }
 
 uint16_t wanted_ifname_id(const char *ifname)
 {
 	char again[CONFIG_IFNAME_LEN];
-	unsigned long id;
+	unsigned long id, lane = 0;
+	char *end;
 
 	if (strncmp(ifname, STATE_LINK_PREFIX, strlen(STATE_LINK_PREFIX)))
 		return 0;
-	id = strtoul(ifname + strlen(STATE_LINK_PREFIX), NULL, 10);
-	if (id < 1 || id > CONFIG_ID_MAX)
+	id = strtoul(ifname + strlen(STATE_LINK_PREFIX), &end, 10);
+	if (*end == '-')
+		lane = strtoul(end + 1, NULL, 10);
+	if (id < 1 || id > CONFIG_ID_MAX || lane >= CONFIG_LANES_MAX)
 		return 0;
 	/* Only the form that we write ourselves: no sign, no leading zero, nothing behind it. */
-	wanted_ifname((uint16_t)id, again);
+	wanted_ifname((uint16_t)id, (uint8_t)lane, again);
 	return strcmp(again, ifname) ? 0 : (uint16_t)id;
 }
 
@@ -63,23 +69,24 @@ static const struct config_wan *peer_wan(const struct config_gateway *self,
 	return &peer->wans[0];
 }
 
-static int add_tunnel(const struct config *config, const struct config_gateway *peer,
+static int add_tunnel(const struct config *config, const struct config_gateway *peer, uint8_t lane,
 		      const struct config_policy *policy, enum state_engine engine,
 		      struct state *state)
 {
+	const unsigned int base = config->mesh.port_base + lane * CONFIG_LANE_PORTS;
 	const struct config_gateway *self = config_self(config);
 	struct state_tunnel *tunnel = state_add_tunnel(state);
 	struct state_address *address = state_add_address(state);
 
 	if (!tunnel || !address)
 		return -ENOMEM;
-	wanted_ifname(peer->id, tunnel->ifname);
+	wanted_ifname(peer->id, lane, tunnel->ifname);
 	tunnel->peer_id = peer->id;
 	tunnel->engine = engine;
 	tunnel->up = true;
 	tunnel->mtu = policy->mtu;
-	tunnel->listen_port = (uint16_t)(config->mesh.port_base + peer->id);
-	tunnel->endpoint_port = (uint16_t)(config->mesh.port_base + self->id);
+	tunnel->listen_port = (uint16_t)(base + peer->id);
+	tunnel->endpoint_port = (uint16_t)(base + self->id);
 	/* One end begins: initiations that cross make both ends wait five seconds for the next. */
 	tunnel->keepalive_s = self->id < peer->id ? config->mesh.keepalive_s : 0;
 	tunnel->endpoint = peer_wan(self, peer)->public_addr;
@@ -90,6 +97,20 @@ static int add_tunnel(const struct config *config, const struct config_gateway *
 	memcpy(address->ifname, tunnel->ifname, sizeof(address->ifname));
 	address->prefix = (struct ip_prefix){ .addr = link_local(self->id), .len = 64 };
 	return 0;
+}
+
+/* One for each lane between the two sites. */
+static int add_tunnels(const struct config *config, const struct config_gateway *peer,
+		       const struct config_policy *policy, enum state_engine engine,
+		       struct state *state)
+{
+	const unsigned int lanes = config_policy_lanes(&config->mesh, policy);
+	int rc = 0;
+
+	for (uint8_t lane = 0; lane < CONFIG_LANES_MAX && !rc; lane++)
+		if (lanes >> lane & 1)
+			rc = add_tunnel(config, peer, lane, policy, engine, state);
+	return rc;
 }
 
 static int add_route(struct state *state, const struct state_route *route)
@@ -115,6 +136,8 @@ static int add_unreachable(struct state *state, uint32_t table, uint8_t family)
 int wanted_site_routes(const struct config *config, size_t site, size_t choice, struct state *state)
 {
 	const struct config_site *remote = &config->mesh.sites[site];
+	const struct config_policy policy = config_policy_with(config, site);
+	const uint8_t lane = config_policy_lane(&config->mesh, &policy);
 	int rc;
 
 	for (size_t f = 0; f < sizeof(families); f++) {
@@ -128,7 +151,7 @@ int wanted_site_routes(const struct config *config, size_t site, size_t choice, 
 			size_t gateway = (choice + i) % remote->n_gateways;
 
 			route.metric = i ? STATE_METRIC_STANDBY : STATE_METRIC_ACTIVE;
-			wanted_ifname(remote->gateways[gateway].id, route.ifname);
+			wanted_ifname(remote->gateways[gateway].id, lane, route.ifname);
 			rc = add_route(state, &route);
 			if (rc)
 				return rc;
@@ -353,22 +376,36 @@ static int add_nodes(const struct config_wan *wans, size_t n_wans, struct state 
 	return 0;
 }
 
-static int add_remote_elems(const struct config_site *site, bool clamp, struct state *state)
+static int add_tunnel_elems(const struct config_site *site, uint16_t peer_id, unsigned int lanes,
+			    struct state *state)
 {
+	for (uint8_t lane = 0; lane < CONFIG_LANES_MAX; lane++) {
+		struct ruleset_elem *elem;
+
+		if (!(lanes >> lane & 1))
+			continue;
+		elem = ruleset_add(state->ruleset, RULESET_TUNNELS);
+		if (!elem)
+			return -ENOMEM;
+		wanted_ifname(peer_id, lane, elem->ifname);
+		elem->mark = site_mark(site);
+	}
+	return 0;
+}
+
+static int add_remote_elems(const struct config *config, const struct config_site *site,
+			    const struct config_policy *policy, struct state *state)
+{
+	const unsigned int lanes = config_policy_lanes(&config->mesh, policy);
 	struct ruleset_elem *elem;
 	int rc = add_subnets(site, state);
 
 	for (size_t i = 0; i < site->n_gateways && !rc; i++) {
 		rc = add_nodes(site->gateways[i].wans, site->gateways[i].n_wans, state);
-		if (rc)
-			break;
-		elem = ruleset_add(state->ruleset, RULESET_TUNNELS);
-		if (!elem)
-			return -ENOMEM;
-		wanted_ifname(site->gateways[i].id, elem->ifname);
-		elem->mark = site_mark(site);
+		if (!rc)
+			rc = add_tunnel_elems(site, site->gateways[i].id, lanes, state);
 	}
-	if (rc || !clamp)
+	if (rc || !policy->mss_clamp)
 		return rc;
 	elem = ruleset_add(state->ruleset, RULESET_CLAMPED);
 	if (!elem)
@@ -458,7 +495,8 @@ static int add_ruleset(const struct config *config, struct state *state)
 	params = &state->ruleset->params;
 	params->mark_mask = STATE_MARK_MASK;
 	params->port_first = (uint16_t)(config->mesh.port_base + 1);
-	params->port_last = (uint16_t)(config->mesh.port_base + CONFIG_ID_MAX);
+	params->port_last = (uint16_t)(config->mesh.port_base + CONFIG_ID_MAX +
+				       (config->mesh.n_lanes - 1) * CONFIG_LANE_PORTS);
 	params->hello_port = config->mesh.port_base;
 
 	rc = config->is_relay ? add_relay_ruleset(config, state)
@@ -496,9 +534,9 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 		if (i == config->self_site || !policy.connect)
 			continue;
 		for (size_t g = 0; g < site->n_gateways && !rc; g++)
-			rc = add_tunnel(config, &site->gateways[g], &policy, engine, state);
+			rc = add_tunnels(config, &site->gateways[g], &policy, engine, state);
 		if (!rc)
-			rc = add_remote_elems(site, policy.mss_clamp, state);
+			rc = add_remote_elems(config, site, &policy, state);
 		if (!rc)
 			rc = wanted_site_routes(config, i, choices[i], state);
 		if (!rc)

@@ -22,8 +22,8 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 int wanted_site_routes(const struct config *config, size_t site, size_t choice,
 		       struct state *state);
 
-/* Name of the tunnel interface to a peer. */
-void wanted_ifname(uint16_t peer_id, char ret_ifname[static CONFIG_IFNAME_LEN]);
+/* Name of the tunnel interface of a lane to a peer: np<id> of lane 0, np<id>-<lane> of others. */
+void wanted_ifname(uint16_t peer_id, uint8_t lane, char ret_ifname[static CONFIG_IFNAME_LEN]);
 
 /* The id in a tunnel interface's name, or 0 if it is not one of ours. */
 uint16_t wanted_ifname_id(const char *ifname);

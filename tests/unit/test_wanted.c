@@ -53,14 +53,14 @@ struct fixture {
 	struct state *state;
 };
 
-static int setup(void **state)
+static int setup_mesh(void **state, const char *text)
 {
 	static struct fixture fixture;
 	const size_t choices[] = { 0, 1, 0 };
 	struct diag_list *diags = diag_list_new();
 	int rc;
 
-	rc = config_parse("mesh.yaml", mesh, sizeof(mesh) - 1, "node.yaml", node, sizeof(node) - 1,
+	rc = config_parse("mesh.yaml", text, strlen(text), "node.yaml", node, sizeof(node) - 1,
 			  true, diags, &fixture.config);
 	if (rc)
 		diag_print(diags, stderr);
@@ -69,6 +69,24 @@ static int setup(void **state)
 		rc = wanted_make(fixture.config, choices, STATE_ENGINE_USER, &fixture.state);
 	*state = &fixture;
 	return rc;
+}
+
+static int setup(void **state)
+{
+	return setup_mesh(state, mesh);
+}
+
+/* The site pair is bulk, which has two lanes; DSCP 8 has another. */
+static int setup_lanes(void **state)
+{
+	const char *cut = strstr(mesh, "mtu: 1300");
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "lanes: [best, protected, bulk, bulk]\n%.*sclass: bulk, dscp: {8: best}%s"
+		 "  - {between: [sin, nyc], connect: no}\n",
+		 (int)(cut - mesh), mesh, cut + strlen("mtu: 1300"));
+	return setup_mesh(state, text);
 }
 
 static int teardown(void **state)
@@ -156,6 +174,7 @@ static void test_ruleset(void **state)
 	assert_int_equal(ruleset->params.own_mark, 1u << STATE_MARK_SHIFT);
 	assert_int_equal(ruleset->params.hello_port, 16384);
 	assert_int_equal(ruleset->params.port_first, 16385);
+	assert_int_equal(ruleset->params.port_last, 16384 + 4095);
 	assert_string_equal(ip_addr_format(&ruleset->params.pair4, text), "172.16.1.3");
 	/*
 	 * Own: 10.1.0.0/16, 10.9.0.0/24 and the LAN; 172.16.1.64/28 is inside that. Of sin:
@@ -187,16 +206,51 @@ static void test_rules(void **state)
 	assert_int_equal(last, 2);
 }
 
+/* For each gateway of sin the three lanes that the two sites use. */
+static void test_lanes(void **state)
+{
+	const struct state *s = ((struct fixture *)*state)->state;
+	static const char *const names[] = { "np30",   "np30-2",   "np30-3",
+					     "np4000", "np4000-2", "np4000-3" };
+	const uint32_t table = STATE_TABLE_BASE + 30;
+
+	assert_int_equal(s->n_tunnels, 6);
+	assert_int_equal(s->n_addresses, 6);
+	assert_int_equal(s->ruleset->sets[RULESET_TUNNELS].n, 6);
+	for (size_t i = 0; i < 6; i++) {
+		const struct state_tunnel *tunnel = &s->tunnels[i];
+		const unsigned int base = 16384 + 4096 * (i % 3 ? i % 3 + 1 : 0);
+
+		assert_string_equal(tunnel->ifname, names[i]);
+		assert_int_equal(tunnel->peer_id, i < 3 ? 30 : 4000);
+		assert_int_equal(tunnel->listen_port, base + tunnel->peer_id);
+		assert_int_equal(tunnel->endpoint_port, base + 1);
+		assert_string_equal(s->addresses[i].ifname, names[i]);
+		assert_string_equal(s->ruleset->sets[RULESET_TUNNELS].v[i].ifname, names[i]);
+		assert_int_equal(s->ruleset->sets[RULESET_TUNNELS].v[i].mark,
+				 30u << STATE_MARK_SHIFT);
+	}
+	/* The stack's way is that of the class of the pair. */
+	assert_string_equal(route_find(s, table, STATE_METRIC_ACTIVE, "0.0.0.0/0")->ifname,
+			    "np30-2");
+	assert_string_equal(route_find(s, table, STATE_METRIC_STANDBY, "::/0")->ifname, "np4000-2");
+	assert_int_equal(s->ruleset->params.port_first, 16385);
+	assert_int_equal(s->ruleset->params.port_last, 16384 + 4095 + 3 * 4096);
+}
+
 static void test_ifname(void **state)
 {
-	static const char *const foreign[] = {
-		"np0",	"np4096", "np01", "np1a",    "np",
-		"np-1", "eth0",	  "np 1", "npprobe", "np99999999999"
-	};
+	static const char *const foreign[] = { "np1-",	 "np1-0",   "np1-4",	    "np1-01",
+					       "np1-1x", "np1--1",  "np0-1",	    "np1-1-",
+					       "np1+1",	 "np0",	    "np4096",	    "np01",
+					       "np1a",	 "np",	    "np-1",	    "eth0",
+					       "np 1",	 "npprobe", "np99999999999" };
 
 	(void)state;
 	assert_int_equal(wanted_ifname_id("np1"), 1);
 	assert_int_equal(wanted_ifname_id("np4095"), 4095);
+	assert_int_equal(wanted_ifname_id("np1-1"), 1);
+	assert_int_equal(wanted_ifname_id("np4095-3"), 4095);
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 		assert_int_equal(wanted_ifname_id(foreign[i]), 0);
 }
@@ -209,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_own_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ruleset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lanes, setup_lanes, teardown),
 		cmocka_unit_test(test_ifname),
 	};
 
