@@ -34,6 +34,7 @@ POPS=()		       # the relays
 declare -A SITE_OF     # gateway -> number of its site
 declare -A GATEWAY_ID  # gateway -> its id
 declare -A SITE_SUBNETS # site's number -> lines of its "subnets:" list
+MESH_LANES=${MESH_LANES:-} # the "lanes:" list, in brackets
 MESH_POLICIES=${MESH_POLICIES:-} # lines of the "policies:" list
 GATEWAY_ALLOW=${GATEWAY_ALLOW:-} # lines of node.yaml's "allow:" list
 
@@ -331,8 +332,9 @@ topology_mesh() {
 	cat <<-END
 		mesh: lab
 		mtu: $MESH_MTU
-		sites:
 	END
+	[[ -z $MESH_LANES ]] || echo "lanes: $MESH_LANES"
+	echo "sites:"
 	for s in $(seq 1 "$SITES"); do
 		cat <<-END
 		  - name: ${SITE_NAMES[s]}

@@ -58,6 +58,7 @@ struct options {
 	size_t size;
 	double idle;
 	int ttl;
+	int tos;
 	bool df, json;
 	const char *ready;
 };
@@ -205,6 +206,8 @@ static int sender_open(const struct options *options, struct sender *sender)
 		       sizeof(discover)) < 0 ||
 	    (options->ttl > 0 && setsockopt(fd, level, v6 ? IPV6_UNICAST_HOPS : IP_TTL,
 					    &options->ttl, sizeof(options->ttl)) < 0) ||
+	    (options->tos > 0 && setsockopt(fd, level, v6 ? IPV6_TCLASS : IP_TOS, &options->tos,
+					    sizeof(options->tos)) < 0) ||
 	    (options->from_len != 0 &&
 	     bind(fd, (const struct sockaddr *)&options->from, options->from_len) < 0) ||
 	    connect(fd, (const struct sockaddr *)&options->to4or6, options->to_len) < 0) {
@@ -558,7 +561,7 @@ static int recv_run(const struct options *options)
 
 static const char usage[] =
 	"usage: traffic send --to ADDR --port N [--from ADDR] [--rate PPS] [--count N | --seconds S]\n"
-	"                    [--size PAYLOAD] [--ttl N] [--df] [--json]\n"
+	"                    [--size PAYLOAD] [--ttl N] [--dscp N] [--df] [--json]\n"
 	"       traffic recv --port N [--idle S] [--ready FILE] [--json]\n"
 	"recv ends 0.2 s after the sender's end, at SIGTERM, or after --idle seconds of silence\n"
 	"(default 10). Exit code 0 if anything was sent (received).\n";
@@ -572,6 +575,7 @@ enum {
 	OPT_SECONDS,
 	OPT_SIZE,
 	OPT_TTL,
+	OPT_DSCP,
 	OPT_DF,
 	OPT_JSON,
 	OPT_IDLE,
@@ -587,6 +591,7 @@ static const struct option long_options[] = {
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "ttl", required_argument, NULL, OPT_TTL },
+	{ "dscp", required_argument, NULL, OPT_DSCP },
 	{ "df", no_argument, NULL, OPT_DF },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "idle", required_argument, NULL, OPT_IDLE },
@@ -631,6 +636,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_TTL:
 			options.ttl = atoi(optarg);
+			break;
+		case OPT_DSCP:
+			options.tos = atoi(optarg) << 2;
 			break;
 		case OPT_DF:
 			options.df = true;
