@@ -45,6 +45,21 @@ static void print_path(json_t *path, FILE *out)
 		text_of(path, "why"));
 }
 
+/* One lane is nothing to be told. */
+static void print_lanes(json_t *lanes, FILE *out)
+{
+	json_t *lane;
+	size_t i;
+
+	if (json_array_size(lanes) < 2)
+		return;
+	fputs("  lanes:", out);
+	json_array_foreach(lanes, i, lane) fprintf(
+		out, "%s %s %s%s", i ? "," : "", text_of(lane, "interface"), text_of(lane, "class"),
+		json_is_true(json_object_get(lane, "used")) ? "" : " (not used)");
+	fputc('\n', out);
+}
+
 void paths_print(json_t *paths, FILE *out)
 {
 	json_t *peers = json_object_get(paths, "peers"), *peer, *path;
@@ -60,6 +75,7 @@ void paths_print(json_t *paths, FILE *out)
 		fprintf(out, "%sto %s, class %s: %s, since %.0f s\n", i ? "\n" : "",
 			text_of(peer, "peer"), text_of(peer, "class"), text_of(peer, "reason"),
 			json_number_value(json_object_get(peer, "since_s")));
+		print_lanes(json_object_get(peer, "lanes"), out);
 		fprintf(out, "  %3s %-15s %-15s %-10s %-7s %-9s %8s %8s %8s %8s %6s %6s %7s  %s\n",
 			"#", "local", "remote", "by", "order", "state", "rtt min", "p50", "p99",
 			"jitter", "out %", "in %", "payload", "since");
