@@ -6,7 +6,7 @@
 # make veths deliver by NAPI, and with that the 6.12 kernel ends in an oops "int3" in
 # netif_receive_skb_list_internal() under multi-threaded emulation, where a static branch is
 # being patched.
-VM_BPF_TESTS := paths test_programs test_forwarding test_prober
+VM_BPF_TESTS := paths lanes test_programs test_forwarding test_prober
 VM_HOST_ONLY := test_wanem hostile
 VM_TESTS      = $(filter-out $(VM_BPF_TESTS) $(VM_HOST_ONLY),\
                 $(patsubst tests/netns/%.test,%,$(wildcard tests/netns/*.test)) \
