@@ -280,7 +280,8 @@ static int add_sysctls(const struct config *config, struct state *state)
 	enum scope {
 		GLOBAL,
 		LAN,
-		WAN
+		WAN,
+		RELAY /* its WAN */
 	};
 	static const struct {
 		enum scope scope;
@@ -295,14 +296,20 @@ static int add_sysctls(const struct config *config, struct state *state)
 		{ LAN, "net/ipv4/conf/%s/send_redirects", "0", "" },
 		/* Forwarding turns router advertisements off where a cloud's WAN depends on them. */
 		{ WAN, "net/ipv6/conf/%s/accept_ra", "2", "1" },
+		/* The kernel tells XDP no neighbour on an interface that does not forward. */
+		{ RELAY, "net/ipv4/conf/%s/forwarding", "1", "" },
+		{ RELAY, "net/ipv6/conf/%s/forwarding", "1", "" },
+		{ RELAY, "net/ipv6/conf/%s/accept_ra", "2", "1" },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		const size_t n = table[i].scope == WAN ? config->node.n_wans : 1;
+		const bool wan = table[i].scope == WAN || table[i].scope == RELAY;
+		const size_t n = wan ? config->node.n_wans : 1;
 
+		if (config->is_relay != (table[i].scope == RELAY))
+			continue;
 		for (size_t w = 0; w < n; w++) {
-			const char *ifname =
-				table[i].scope == WAN ? config->node.wans[w] : config->node.lan;
+			const char *ifname = wan ? config->node.wans[w] : config->node.lan;
 			int rc = add_sysctl(state, table[i].value, table[i].only_from, table[i].fmt,
 					    ifname);
 
@@ -519,10 +526,10 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 	if (!state)
 		return -ENOMEM;
 	rc = add_ruleset(config, state);
-	if (config->is_relay)
-		goto done;
 	if (!rc)
 		rc = add_sysctls(config, state);
+	if (config->is_relay)
+		goto done;
 	if (!rc)
 		rc = add_own_routes(config, state);
 	if (!rc)

@@ -48,20 +48,27 @@ static const char node[] =
 	"interfaces: {lan: eth1, wan: [eth0]}\n"
 	"allow: [{from: 192.0.2.0/24, tcp: 22}, {from: 192.0.2.7/32, tcp: 22}]\n";
 
+static const char relays[] =
+	"relays:\n"
+	"  - {name: pop1, id: 101, public_key: ZQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,\n"
+	"     wan: [192.0.2.101, 192.0.2.102]}\n";
+
+static const char relay_node[] = "node: pop1\ninterfaces: {wan: [eth0, eth2]}\n";
+
 struct fixture {
 	struct config *config;
 	struct state *state;
 };
 
-static int setup_mesh(void **state, const char *text)
+static int make(const char *mesh_text, const char *node_text, void **state)
 {
 	static struct fixture fixture;
 	const size_t choices[] = { 0, 1, 0 };
 	struct diag_list *diags = diag_list_new();
 	int rc;
 
-	rc = config_parse("mesh.yaml", text, strlen(text), "node.yaml", node, sizeof(node) - 1,
-			  true, diags, &fixture.config);
+	rc = config_parse("mesh.yaml", mesh_text, strlen(mesh_text), "node.yaml", node_text,
+			  strlen(node_text), true, diags, &fixture.config);
 	if (rc)
 		diag_print(diags, stderr);
 	diag_list_free(diags);
@@ -73,7 +80,7 @@ static int setup_mesh(void **state, const char *text)
 
 static int setup(void **state)
 {
-	return setup_mesh(state, mesh);
+	return make(mesh, node, state);
 }
 
 /* The site pair is bulk, which has two lanes; DSCP 8 has another. */
@@ -86,7 +93,15 @@ static int setup_lanes(void **state)
 		 "lanes: [best, protected, bulk, bulk]\n%.*sclass: bulk, dscp: {8: best}%s"
 		 "  - {between: [sin, nyc], connect: no}\n",
 		 (int)(cut - mesh), mesh, cut + strlen("mtu: 1300"));
-	return setup_mesh(state, text);
+	return make(text, node, state);
+}
+
+static int setup_relay(void **state)
+{
+	char both[sizeof(mesh) + sizeof(relays)];
+
+	snprintf(both, sizeof(both), "%s%s", mesh, relays);
+	return make(both, relay_node, state);
 }
 
 static int teardown(void **state)
@@ -238,6 +253,25 @@ static void test_lanes(void **state)
 	assert_int_equal(s->ruleset->params.port_last, 16384 + 4095 + 3 * 4096);
 }
 
+/* No tunnel, no route; but XDP forwards only where the interface does. */
+static void test_relay(void **state)
+{
+	static const char *const paths[] = {
+		"net/ipv4/conf/eth0/forwarding", "net/ipv4/conf/eth2/forwarding",
+		"net/ipv6/conf/eth0/accept_ra",	 "net/ipv6/conf/eth0/forwarding",
+		"net/ipv6/conf/eth2/accept_ra",	 "net/ipv6/conf/eth2/forwarding",
+	};
+	const struct state *s = ((struct fixture *)*state)->state;
+
+	assert_int_equal(s->n_tunnels, 0);
+	assert_int_equal(s->n_routes, 0);
+	assert_int_equal(s->n_sysctls, sizeof(paths) / sizeof(paths[0]));
+	for (size_t i = 0; i < s->n_sysctls; i++) {
+		assert_string_equal(s->sysctls[i].path, paths[i]);
+		assert_string_equal(s->sysctls[i].value, strstr(paths[i], "_ra") ? "2" : "1");
+	}
+}
+
 static void test_ifname(void **state)
 {
 	static const char *const foreign[] = { "np1-",	 "np1-0",   "np1-4",	    "np1-01",
@@ -264,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ruleset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lanes, setup_lanes, teardown),
+		cmocka_unit_test_setup_teardown(test_relay, setup_relay, teardown),
 		cmocka_unit_test(test_ifname),
 	};
 
