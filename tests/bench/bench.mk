@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Measurements: build/bench/results.json.
 
-BENCH_BINS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+BENCH_BINS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
 
 .PHONY: bench bench-list bench-bins
 bench-bins: $(BENCH_BINS)
@@ -9,8 +10,20 @@ $(BENCH_BINS): $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libnetpas.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< \
-		$(BUILD)/libnetpas.a $(PKG_LIBS)
+		$(BENCH_OBJS) $(BUILD)/libnetpas.a $(PKG_LIBS) $(BENCH_LIBS)
+# These load the programs into the worlds of their tests.
+BENCH_NS := $(BUILD)/bench/wan_ns $(BUILD)/bench/lan_ns
+$(BENCH_NS): $(BPF_HARNESS)
+$(BENCH_NS): CPPFLAGS += -Itests/bpf
+$(BENCH_NS): BENCH_OBJS := $(BPF_HARNESS)
+$(BENCH_NS): BENCH_LIBS := -lcmocka
 -include $(BENCH_BINS:=.d)
+
+$(BUILD)/bench/blast: $(BUILD)/bench/blast.bpf.o
+$(BUILD)/bench/blast.bpf.o: tests/bench/blast.bpf.c tests/bench/blast.h | deps
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
 bench: deps programs lab-tools bench-bins ## measure into build/bench/results.json (BENCH=name: one; root)
 	$(Q)tests/bench/run $(BUILD) $(BENCH)
