@@ -32,6 +32,7 @@ _relay_up() {
 		route add default via 198.51.104.1
 	END
 	topology_config pop1 fra-a sin-a
+	echo "dataplane: native" >>"$LAB_DIR/pop1/etc/node.yaml"
 	topology_start pop1 fra-a sin-a
 	lab_wait "paths of pop1" 20 _relay_living || return
 	lab_stop pop1 netpasd
