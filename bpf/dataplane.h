@@ -222,6 +222,15 @@ struct dp_traffic_key {
 struct dp_relayed_key {
 	__u16 from, to;
 };
+/* dp_hops, an array per CPU, by what relay.h makes of the neighbour: what the kernel said of it. */
+#define DP_HOPS_MAX 64
+struct dp_hop {
+	struct dp_addr next_hop;
+	__u64 jiffy; /* when it said so; it holds no longer. 0: nothing */
+	__u32 ifindex;
+	__u8 destination_mac[6], source_mac[6];
+};
+
 /* Real packets, not batches. */
 struct dp_count {
 	__u64 packets;
@@ -353,6 +362,7 @@ _Static_assert(sizeof(struct dp_path_state) == 88, "path state");
 _Static_assert(sizeof(struct dp_sample) == 40, "sample");
 _Static_assert(sizeof(struct dp_reflection) == 40, "reflection");
 _Static_assert(sizeof(struct dp_heard) == 40, "heard");
+_Static_assert(sizeof(struct dp_hop) == 40, "hop");
 _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
 _Static_assert(sizeof(struct dp_route) == 20, "route");
 _Static_assert(sizeof(struct dp_site) == 124, "site");

@@ -329,8 +329,8 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 	void *data = (void *)(long)ctx->data;
 	const void *data_end = (const void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
-	struct bpf_fib_lookup fib;
 	const struct dp_path *path;
+	const struct dp_hop *hop;
 	__u32 reason = 0;
 
 	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &reason);
@@ -338,7 +338,8 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 		map_count(reason, w->packets, w->bytes);
 		return XDP_DROP;
 	}
-	if (w->packet.flags & PACKET_TAGGED || !relay_resolve(ctx, path, &fib))
+	hop = w->packet.flags & PACKET_TAGGED ? NULL : relay_resolve(ctx, path);
+	if (!hop)
 		return XDP_PASS;
 	if (!relay_limit(w->from, DP_BUCKET_RELAY, config->relay_pps, w->packets)) {
 		map_count(DP_COUNT_DROP_RELAY_RATE, w->packets, w->bytes);
@@ -347,8 +348,8 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 	if ((const void *)(eth + 1) > data_end ||
 	    !rewrite_frame(data, data_end, &w->packet, &w->rewrite))
 		return XDP_DROP;
-	__builtin_memcpy(eth->h_dest, fib.dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, fib.smac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, hop->destination_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, hop->source_mac, ETH_ALEN);
 	relay_count(w->from, w->to, w->packets, w->bytes);
 	if (path->ifindex == ctx->ingress_ifindex)
 		return XDP_TX;

@@ -193,6 +193,42 @@ static void test_unresolved(void **state)
 		}
 }
 
+/* What the kernel said of a neighbour is not kept for long; and one that is gone is not sent to. */
+static void test_neighbour(void **state)
+{
+	static const uint8_t moved[] = { 2, 0, 0, 0, 0x20, 0x77 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		struct harness_frame of = data_to(&families[i]);
+		uint8_t in[HARNESS_FRAME_MAX];
+		const size_t len = harness_build(in, &of);
+		const uint64_t deadline = now_ns() + 10 * SECOND;
+		char command[128];
+
+		run_at(XDP, in, len);
+		assert_forwarded(XDP, in, &of, families[i].local, targets[i].direct, w0);
+		snprintf(command, sizeof(command),
+			 "ip neigh replace %s lladdr 02:00:00:00:20:77 dev w0", targets[i].direct);
+		harness_shell(command);
+		do {
+			run_at(XDP, in, len);
+			assert_int_equal(out.verdict, XDP_TX);
+		} while (memcmp(out.frame, moved, sizeof(moved)) != 0 && now_ns() < deadline);
+		assert_memory_equal(out.frame, moved, sizeof(moved));
+		snprintf(command, sizeof(command), "ip neigh del %s dev w0", targets[i].direct);
+		harness_shell(command);
+		do {
+			run_at(XDP, in, len);
+		} while (out.verdict == XDP_TX && now_ns() < deadline);
+		assert_int_equal(out.verdict, XDP_PASS);
+		assert_memory_equal(out.frame, in, len);
+		snprintf(command, sizeof(command),
+			 "ip neigh replace %s lladdr 02:00:00:00:20:00 dev w0", targets[i].direct);
+		harness_shell(command);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -289,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup(test_forward, relay_reset),
 		cmocka_unit_test_setup(test_forward_probe, relay_reset),
 		cmocka_unit_test_setup(test_unresolved, relay_reset),
+		cmocka_unit_test_setup(test_neighbour, relay_reset),
 		cmocka_unit_test_setup(test_refused, relay_reset),
 		cmocka_unit_test_setup(test_rate, relay_reset),
 	};
