@@ -231,6 +231,19 @@ struct dp_hop {
 	__u8 destination_mac[6], source_mac[6];
 };
 
+/* dp_flows, an array per CPU, by what relay_flow.h makes of the ends: where such packets went. */
+#define DP_FLOWS_MAX 256
+struct dp_flow {
+	__u64 jiffy; /* when; 0: nothing */
+	struct dp_addr source, destination, new_source, new_destination;
+	__u16 source_port, destination_port;
+	__u16 from, to, path, reserved;
+	__u32 ifindex;
+	__u64 dead_ns; /* of the path */
+	__u8 destination_mac[6], source_mac[6];
+	__u32 reserved2;
+};
+
 /* Real packets, not batches. */
 struct dp_count {
 	__u64 packets;
@@ -363,6 +376,7 @@ _Static_assert(sizeof(struct dp_sample) == 40, "sample");
 _Static_assert(sizeof(struct dp_reflection) == 40, "reflection");
 _Static_assert(sizeof(struct dp_heard) == 40, "heard");
 _Static_assert(sizeof(struct dp_hop) == 40, "hop");
+_Static_assert(sizeof(struct dp_flow) == 112, "flow");
 _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
 _Static_assert(sizeof(struct dp_route) == 20, "route");
 _Static_assert(sizeof(struct dp_site) == 124, "site");

@@ -52,7 +52,7 @@ static __always_inline bool relay_limit(__u16 node, enum dp_bucket_kind kind, __
  */
 static __always_inline const struct dp_path *relay_choose(const struct packet *p, __u16 to,
 							  __u16 via, struct rewrite *ret_rewrite,
-							  __u32 *ret_reason)
+							  __u8 *ret_number, __u32 *ret_reason)
 {
 	const struct dp_node *node = bpf_map_lookup_elem(&dp_nodes, &to);
 
@@ -72,6 +72,7 @@ static __always_inline const struct dp_path *relay_choose(const struct packet *p
 		ret_rewrite->source = path->local;
 		ret_rewrite->destination = path->remote;
 		ret_rewrite->ttl = p->ttl - 1;
+		*ret_number = node->order[i];
 		return path;
 	}
 	*ret_reason = DP_COUNT_DROP_RELAY_NO_PATH;

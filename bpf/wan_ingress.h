@@ -22,6 +22,7 @@
 #include "packet.h"
 #include "probe.h"
 #include "relay.h"
+#include "relay_flow.h"
 #include "rewrite.h"
 
 #define WAN_MARK 0x4e455450 /* in the metadata: XDP is done with it */
@@ -188,6 +189,19 @@ wan_take_data(struct wan *w, __u8 type, const struct dp_config *config, const st
 	return WAN_DATA;
 }
 
+static __always_inline bool wan_is_probe(const __u8 head[4])
+{
+	return head[0] == DP_PROBE_REQUEST || head[0] == DP_PROBE_REPLY;
+}
+
+/* What the mesh sends, by the first bytes and the length of the payload. */
+static __always_inline bool wan_is_message(const struct wan *w, const __u8 head[4])
+{
+	return wan_is_probe(head) ||
+	       packet_is_wireguard(head,
+				   w->gso_size && w->packets > 1 ? w->gso_size : w->packet.payload);
+}
+
 /* For this node or, at a relay, another one; the sender is known by its address. */
 static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data,
 						       const void *data_end,
@@ -198,7 +212,6 @@ static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data
 	__u8 lane = 0, other_lane = 0;
 	const struct dp_node *node;
 	__u16 from = 0, to = 0;
-	bool probe;
 
 	if (!packet_port_decode(w->packet.destination_port, config->port_base, config->lanes, &from,
 				&lane) ||
@@ -221,13 +234,11 @@ static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data
 		return wan_drop(w, DP_COUNT_DROP_MALFORMED);
 	if ((const void *)(head + 4) > data_end)
 		return WAN_SHORT;
-	probe = head[0] == DP_PROBE_REQUEST || head[0] == DP_PROBE_REPLY;
-	if (!probe && !packet_is_wireguard(head, w->gso_size && w->packets > 1 ? w->gso_size
-									       : w->packet.payload))
+	if (!wan_is_message(w, head))
 		return wan_drop(w, DP_COUNT_DROP_MALFORMED);
 	if (to != config->id)
 		return WAN_RELAY;
-	if (probe)
+	if (wan_is_probe(head))
 		return wan_take_probe(w, data, data_end, config, node);
 	if (config->kind == DP_KIND_RELAY)
 		return wan_drop(w, DP_COUNT_DROP_NODE);
@@ -253,17 +264,25 @@ static __always_inline enum wan_verdict wan_judge_error(const struct wan *w, con
 	return wan_pass_other(w);
 }
 
-static __always_inline enum wan_verdict wan_judge(struct wan *w, void *data, const void *data_end,
+static __always_inline enum packet_result wan_parse(struct wan *w, const void *data,
+						    const void *data_end)
+{
+	const enum packet_result result = packet_parse(data, data_end, w->len, &w->packet);
+
+	wan_measure(w);
+	return result;
+}
+
+/* result: of wan_parse() */
+static __always_inline enum wan_verdict wan_judge(struct wan *w, enum packet_result result,
+						  void *data, const void *data_end,
 						  const struct dp_config *config)
 {
 	const struct packet *p = &w->packet;
 	const struct dp_source *source;
-	enum packet_result result;
 	__u16 id;
 	__u8 lane;
 
-	result = packet_parse(data, data_end, w->len, &w->packet);
-	wan_measure(w);
 	if (!config || result == PACKET_FOREIGN)
 		return wan_pass_other(w);
 	if (result == PACKET_BURIED)
@@ -323,24 +342,16 @@ static __always_inline bool wan_turn(void *data, const void *data_end, const str
 
 /* -- XDP -- */
 
-static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
-					 const struct dp_config *config)
+/* The packet is what it should be, w says what is to become of it. */
+static __always_inline int wan_xdp_send(struct xdp_md *ctx, const struct wan *w,
+					const struct dp_config *config, __u32 ifindex,
+					const __u8 destination_mac[ETH_ALEN],
+					const __u8 source_mac[ETH_ALEN])
 {
 	void *data = (void *)(long)ctx->data;
 	const void *data_end = (const void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
-	const struct dp_path *path;
-	const struct dp_hop *hop;
-	__u32 reason = 0;
 
-	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &reason);
-	if (!path) {
-		map_count(reason, w->packets, w->bytes);
-		return XDP_DROP;
-	}
-	hop = w->packet.flags & PACKET_TAGGED ? NULL : relay_resolve(ctx, path);
-	if (!hop)
-		return XDP_PASS;
 	if (!relay_limit(w->from, DP_BUCKET_RELAY, config->relay_pps, w->packets)) {
 		map_count(DP_COUNT_DROP_RELAY_RATE, w->packets, w->bytes);
 		return XDP_DROP;
@@ -348,12 +359,54 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 	if ((const void *)(eth + 1) > data_end ||
 	    !rewrite_frame(data, data_end, &w->packet, &w->rewrite))
 		return XDP_DROP;
-	__builtin_memcpy(eth->h_dest, hop->destination_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, hop->source_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, destination_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, source_mac, ETH_ALEN);
 	relay_count(w->from, w->to, w->packets, w->bytes);
-	if (path->ifindex == ctx->ingress_ifindex)
+	if (ifindex == ctx->ingress_ifindex)
 		return XDP_TX;
-	return (int)bpf_redirect(path->ifindex, 0);
+	return (int)bpf_redirect(ifindex, 0);
+}
+
+static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
+					 const struct dp_config *config)
+{
+	const struct dp_path *path;
+	const struct dp_hop *hop;
+	__u32 reason = 0;
+	__u8 number = 0;
+
+	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &number, &reason);
+	if (!path) {
+		map_count(reason, w->packets, w->bytes);
+		return XDP_DROP;
+	}
+	hop = w->packet.flags & PACKET_TAGGED ? NULL : relay_resolve(ctx, path);
+	if (!hop)
+		return XDP_PASS;
+	relay_flow_keep(&w->packet, w->from, w->to, number, path, hop);
+	return wan_xdp_send(ctx, w, config, path->ifindex, hop->destination_mac, hop->source_mac);
+}
+
+/* As the packet before it; XDP_ABORTED: that cannot be said, and nothing was done. */
+static __always_inline int wan_xdp_flow(struct xdp_md *ctx, struct wan *w,
+					const struct dp_config *config)
+{
+	const __u8 *head = (const void *)(long)ctx->data + w->packet.l4 + sizeof(struct udphdr);
+	const struct dp_flow *flow;
+
+	if (w->packet.flags || w->packet.ttl <= 1 || w->packet.payload < 4 ||
+	    (const void *)(head + 4) > (const void *)(long)ctx->data_end ||
+	    !wan_is_message(w, head))
+		return XDP_ABORTED;
+	flow = relay_flow_find(&w->packet);
+	if (!flow)
+		return XDP_ABORTED;
+	w->from = flow->from;
+	w->to = flow->to;
+	w->rewrite.source = flow->new_source;
+	w->rewrite.destination = flow->new_destination;
+	w->rewrite.ttl = w->packet.ttl - 1;
+	return wan_xdp_send(ctx, w, config, flow->ifindex, flow->destination_mac, flow->source_mac);
 }
 
 /* To the stack, and no second look by tc. */
@@ -375,9 +428,17 @@ static __always_inline int wan_xdp_run(struct xdp_md *ctx)
 	const void *data_end = (const void *)(long)ctx->data_end;
 	const struct dp_config *config = map_config();
 	struct wan w = { .len = data_end - data };
+	enum packet_result result;
 	struct udphdr *udp;
+	int verdict;
 
-	switch (wan_judge(&w, data, data_end, config)) {
+	result = wan_parse(&w, data, data_end);
+	if (config && config->kind == DP_KIND_RELAY && result == PACKET_PORTS) {
+		verdict = wan_xdp_flow(ctx, &w, config);
+		if (verdict != XDP_ABORTED)
+			return verdict;
+	}
+	switch (wan_judge(&w, result, data, data_end, config)) {
 	case WAN_PASS:
 		return wan_xdp_pass(ctx);
 	case WAN_DATA:
@@ -406,8 +467,9 @@ static __always_inline int wan_tc_relay(struct __sk_buff *skb, struct wan *w,
 {
 	const struct dp_path *path;
 	__u32 reason = 0;
+	__u8 number = 0;
 
-	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &reason);
+	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &number, &reason);
 	if (path && !relay_limit(w->from, DP_BUCKET_RELAY, config->relay_pps, w->packets)) {
 		reason = DP_COUNT_DROP_RELAY_RATE;
 		path = NULL;
@@ -441,6 +503,7 @@ static __always_inline int wan_tc_run(struct __sk_buff *skb)
 {
 	const struct dp_config *config = map_config();
 	struct wan w = { .len = skb->len, .gso_size = skb->gso_size };
+	enum packet_result result;
 	void *data;
 
 	if (wan_tc_is_done(skb))
@@ -449,7 +512,8 @@ static __always_inline int wan_tc_run(struct __sk_buff *skb)
 	if (!wan_tc_pull(skb, WAN_PROBE_LINEAR))
 		return TC_ACT_SHOT;
 	data = (void *)(long)skb->data;
-	switch (wan_judge(&w, data, (const void *)(long)skb->data_end, config)) {
+	result = wan_parse(&w, data, (const void *)(long)skb->data_end);
+	switch (wan_judge(&w, result, data, (const void *)(long)skb->data_end, config)) {
 	case WAN_PASS:
 		return TC_ACT_OK;
 	case WAN_DATA:

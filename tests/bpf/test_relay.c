@@ -24,7 +24,9 @@ static int relay_setup(void **state)
 		return -1;
 	w0 = harness_ifindex("w0");
 	w1 = harness_ifindex("w1");
-	harness_shell("sysctl -qw net.ipv4.conf.all.forwarding=1 net.ipv6.conf.all.forwarding=1");
+	/* Nobody else sends to the attached program, which would count it. */
+	harness_shell("sysctl -qw net.ipv4.conf.all.forwarding=1 net.ipv6.conf.all.forwarding=1 "
+		      "net.ipv6.conf.p0.disable_ipv6=1 net.ipv6.conf.p1.disable_ipv6=1");
 	for (int i = 0; i < 2; i++) {
 		char command[512];
 
@@ -193,6 +195,70 @@ static void test_unresolved(void **state)
 		}
 }
 
+/* As a program would, past the harness, which makes the relay forget when a map was changed. */
+static void kill_path(uint16_t node, uint16_t number)
+{
+	const struct dp_path_key at = { node, number };
+	struct dp_path_state state;
+
+	assert_true(harness_get("dp_path_states", &at, &state));
+	state.last_reply_ns = 8 * SECOND;
+	assert_int_equal(bpf_map_update_elem(harness_map("dp_path_states"), &at, &state, BPF_ANY),
+			 0);
+}
+
+/*
+ * Packets that go as one before them did, within a tick of the clock: each is counted, and each is
+ * looked at. In every turn a good one comes first, and its like behind.
+ */
+static void test_like_before(void **state)
+{
+	static const struct {
+		const char *counts;
+		uint8_t ttl, options, tags;
+		uint16_t fragment;
+		bool dead, malformed;
+	} cases[] = {
+		{ .counts = "relay_forwarded=2" },
+		{ .counts = "relay_forwarded=1 drop_relay_ttl=1", .ttl = 1 },
+		{ .counts = "drop_malformed=1 relay_forwarded=1", .options = 1 },
+		{ .counts = "drop_malformed=1 relay_forwarded=1", .malformed = true },
+		{ .counts = "drop_fragment=1 relay_forwarded=1", .fragment = 1 },
+		{ .counts = "relay_forwarded=1", .tags = 1 }, /* for tc */
+		{ .counts = "relay_forwarded=1 drop_relay_no_path=1", .dead = true },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases) * COUNT(families) * 8; n++) {
+		const struct family *f = &families[n % 2];
+		const size_t i = n / 2 % COUNT(cases);
+		struct harness_frame good = data_to(f), of = good;
+		uint8_t in[HARNESS_FRAME_MAX];
+		size_t len;
+
+		relay_reset(NULL);
+		len = harness_build(in, &good);
+		run_at(XDP, in, len);
+		assert_forwarded(XDP, in, &good, f->local, targets[n % 2].direct, w0);
+		for (uint16_t path = 0; cases[i].dead && path < 3; path++)
+			kill_path(TARGET, (uint16_t)(n % 2 * 8 + path));
+		if (cases[i].ttl)
+			of.ttl = cases[i].ttl;
+		of.options = cases[i].options;
+		of.tags = cases[i].tags;
+		of.fragment = cases[i].fragment;
+		if (cases[i].malformed)
+			of.payload = "this is none of WireGuard's messages, whatever";
+		len = harness_build(in, &of);
+		run_at(XDP, in, len);
+		if (!i)
+			assert_forwarded(XDP, in, &of, f->local, targets[n % 2].direct, w0);
+		else
+			assert_memory_equal(out.frame, in, len);
+		assert_counts(cases[i].counts);
+	}
+}
+
 /* What the kernel said of a neighbour is not kept for long; and one that is gone is not sent to. */
 static void test_neighbour(void **state)
 {
@@ -325,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup(test_forward, relay_reset),
 		cmocka_unit_test_setup(test_forward_probe, relay_reset),
 		cmocka_unit_test_setup(test_unresolved, relay_reset),
+		cmocka_unit_test_setup(test_like_before, relay_reset),
 		cmocka_unit_test_setup(test_neighbour, relay_reset),
 		cmocka_unit_test_setup(test_refused, relay_reset),
 		cmocka_unit_test_setup(test_rate, relay_reset),
