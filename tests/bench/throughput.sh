@@ -57,20 +57,20 @@ _bare_down() {
 		[[ $engine = kernel ]] || lab_stop $g bare
 	done
 }
-# _mesh_up off|auto
-_mesh_up() {
+# _pair_up off|auto
+_pair_up() {
 	DATAPLANE=$1
 	topology_config fra-a sin-a "${POPS[@]}"
 	topology_start fra-a sin-a "${POPS[@]}"
 	lab_wait "the appliance" 20 reach hfra1 10.2.1.2 || return
-	[[ $1 = off ]] || lab_wait "the paths" 20 _mesh_living
+	[[ $1 = off ]] || lab_wait "the paths" 20 _pair_living
 }
 # Paths to the gateway that is on: four direct ones, two by relays from each address.
-_mesh_living() {
+_pair_living() {
 	[[ $(lab_in fra-a netpas paths --json | jq '.peers[] | select(.peer == "sin-a") |
 		.paths | length == 8 and all(.alive)') = true ]]
 }
-_mesh_down() {
+_pair_down() {
 	local g
 	for g in fra-a sin-a "${POPS[@]}"; do
 		lab_in $g netpas down >/dev/null || return
@@ -84,13 +84,13 @@ throughput() {
 	lab_poweroff fra-b
 	lab_poweroff sin-b
 	for _ in $(seq "$TRIALS"); do
-		_mesh_up off || return
+		_pair_up off || return
 		engine=$(status fra-a .engine)
 		off+=("$(_gbps)")
-		_mesh_down || return
-		_mesh_up auto || return
+		_pair_down || return
+		_pair_up auto || return
 		auto+=("$(_gbps)")
-		_mesh_down || return
+		_pair_down || return
 		_bare_up || return
 		bare+=("$(_gbps)")
 		_bare_down
