@@ -232,6 +232,12 @@ bool path_disjoint(const struct path *a, const struct path *b)
 	return path_apart(a, b) != PATH_APART_NOT;
 }
 
+unsigned int path_common(const struct path *a, const struct path *b)
+{
+	return (a->local_wan == b->local_wan) + (a->relay == b->relay) +
+	       (!a->relay && !b->relay && a->remote_wan == b->remote_wan);
+}
+
 uint8_t path_find(const struct path *paths, size_t n, const struct path *like)
 {
 	for (size_t i = 0; i < n; i++)

@@ -71,6 +71,12 @@ enum path_apart path_apart(const struct path *a, const struct path *b);
 /* What class protected asks for: not PATH_APART_NOT. */
 bool path_disjoint(const struct path *a, const struct path *b);
 
+/*
+ * How many things two paths to the same peer share: the local address, the way between (the same
+ * relay; or both direct), the remote address (of direct ones). For where apartness does not decide.
+ */
+unsigned int path_common(const struct path *a, const struct path *b);
+
 /* The number of the same way (addresses and relay) in another list, or DP_NO_PATH. */
 uint8_t path_find(const struct path *paths, size_t n, const struct path *like);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "path_choice.h"
 
+#include <limits.h>
 #include <string.h>
 
 const char *const path_rank_names[PATH_RANK_MAX] = {
@@ -132,6 +133,7 @@ static int64_t gain_by_margin(enum dp_class class, const struct path_metrics *a,
 void path_choice_init(struct path_choice *choice, enum dp_class class)
 {
 	memset(choice, 0, sizeof(*choice));
+	memset(choice->next, DP_NO_PATH, sizeof(choice->next));
 	choice->class = class;
 }
 
@@ -149,6 +151,8 @@ void path_choice_adopt(struct path_choice *choice, const uint8_t *order, size_t 
 		order_append(choice, order[i]);
 	if (!choice->n_order)
 		return;
+	for (unsigned int i = 0; i < PATH_CHOICE_NEXT && i + 1u < choice->n_order; i++)
+		choice->next[i] = choice->order[i + 1];
 	choice->settled = true;
 	choice->reason = PATH_REASON_ADOPTED;
 	choice->since_us = now_us;
@@ -171,6 +175,9 @@ void path_choice_renumber(struct path_choice *choice, const uint8_t map[static D
 		choice->memory[to] = old.memory[from];
 		order_append(choice, to);
 	}
+	for (unsigned int i = 0; i < PATH_CHOICE_NEXT; i++)
+		if (old.next[i] < DP_PATHS_MAX)
+			choice->next[i] = map[old.next[i]];
 	/* All that was better, was better than the first one. */
 	if (choice->gone)
 		for (unsigned int i = 0; i < DP_PATHS_MAX; i++)
@@ -213,10 +220,10 @@ static void memory_update(struct path_memory *memory, const struct path_metrics 
 
 	if (!metrics->alive)
 		memory->rank = PATH_RANK_DEAD;
-	else if (mtu && metrics->mtu && metrics->mtu < mtu)
-		memory->rank = PATH_RANK_NARROW;
 	else if (metrics->brown)
 		memory->rank = PATH_RANK_BROWN;
+	else if (mtu && metrics->mtu && metrics->mtu < mtu)
+		memory->rank = PATH_RANK_NARROW;
 	else if (memory->fell_us && now_us - memory->good_since_us < memory->hold_us)
 		memory->rank = PATH_RANK_HELD;
 	else
@@ -353,6 +360,49 @@ static uint8_t find_partner(const struct view *view, uint8_t of)
 	return best;
 }
 
+/*
+ * What shares least with those that are in the order already, if it is good; DP_NO_PATH: no more
+ * are. What kills several at once often kills those that resemble them.
+ */
+static uint8_t find_unlike(const struct view *view, const uint8_t *taken, unsigned int n_taken)
+{
+	unsigned int best_common = UINT_MAX;
+	uint8_t best = DP_NO_PATH;
+
+	for (unsigned int i = 0; i < view->choice->n_order; i++) {
+		uint8_t number = view->choice->order[i];
+		unsigned int common = 0;
+
+		if (rank_of(view, number) > PATH_RANK_HELD || memchr(taken, number, n_taken))
+			continue;
+		for (unsigned int t = 0; t < n_taken; t++)
+			common += path_common(&view->paths[taken[t]], &view->paths[number]);
+		if (common >= best_common)
+			continue;
+		best = number;
+		best_common = common;
+	}
+	return best;
+}
+
+/*
+ * Where to go from a first one that is bad: to one of those that were next, although others may
+ * look better. They were probed as fast, and share little with what killed the first; of the others
+ * the last news are old.
+ */
+static uint8_t find_fresh(const struct view *view, uint8_t first, uint8_t best)
+{
+	const struct path_choice *choice = view->choice;
+	uint8_t partner;
+
+	for (unsigned int i = 0; i < PATH_CHOICE_NEXT; i++)
+		if (choice->next[i] < view->n && choice->next[i] != first &&
+		    rank_of(view, choice->next[i]) <= PATH_RANK_HELD)
+			return choice->next[i];
+	partner = find_partner(view, first);
+	return partner != DP_NO_PATH && rank_of(view, partner) <= PATH_RANK_HELD ? partner : best;
+}
+
 /* The first of the order, the rest of which is sorted; first is what it was, or DP_NO_PATH. */
 static uint8_t choose_first(const struct view *view, uint8_t first, enum path_reason *ret_reason)
 {
@@ -366,15 +416,8 @@ static uint8_t choose_first(const struct view *view, uint8_t first, enum path_re
 	}
 	reason = reason_to_leave(rank_of(view, first));
 	if (reason != PATH_REASON_NONE && rank_of(view, best) < rank_of(view, first)) {
-		/*
-		 * Its partner, although others may look better: it was probed as fast, and does
-		 * not share what killed the first; of the others the last news are old.
-		 */
-		const uint8_t partner = find_partner(view, first);
-
 		*ret_reason = reason;
-		return partner != DP_NO_PATH && rank_of(view, partner) <= PATH_RANK_HELD ? partner
-											 : best;
+		return find_fresh(view, first, best);
 	}
 	best = find_better(view, first);
 	if (best != first)
@@ -389,18 +432,28 @@ static uint8_t choose_first(const struct view *view, uint8_t first, enum path_re
  */
 static void fill_decision(const struct view *view, struct path_decision *decision)
 {
-	const struct path_choice *choice = view->choice;
+	struct path_choice *choice = view->choice;
 	const uint8_t partner = find_partner(view, choice->order[0]);
-	const bool good = partner != DP_NO_PATH && rank_of(view, partner) <= PATH_RANK_HELD;
 	const bool alive = partner != DP_NO_PATH && rank_of(view, partner) != PATH_RANK_DEAD;
 	uint8_t n = 0;
 
 	decision->order[n++] = choice->order[0];
-	if (good)
+	if (partner != DP_NO_PATH && rank_of(view, partner) <= PATH_RANK_HELD)
 		decision->order[n++] = partner;
+	while (n <= PATH_CHOICE_NEXT) {
+		const uint8_t unlike = find_unlike(view, decision->order, n);
+
+		if (unlike == DP_NO_PATH)
+			break;
+		decision->order[n++] = unlike;
+	}
+	decision->n_near = n;
 	for (unsigned int i = 1; i < choice->n_order && n < DP_ORDER_MAX; i++)
-		if (!good || choice->order[i] != partner)
+		if (!memchr(decision->order, choice->order[i], n))
 			decision->order[n++] = choice->order[i];
+	/* Of those that are not good the next one may be taken at any time all the same. */
+	if (decision->n_near < 2 && n > 1)
+		decision->n_near = 2;
 	if (n == DP_ORDER_MAX && alive && !memchr(decision->order, partner, n))
 		decision->order[n - 1] = partner;
 	decision->n_order = n;
@@ -409,6 +462,14 @@ static void fill_decision(const struct view *view, struct path_decision *decisio
 		if (rank_of(view, decision->order[i]) == PATH_RANK_CANDIDATE)
 			decision->spread |= (uint8_t)(1u << i);
 	}
+	for (uint8_t i = 0; i < PATH_CHOICE_NEXT; i++)
+		choice->next[i] = i + 1 < decision->n_near ? decision->order[i + 1] : DP_NO_PATH;
+}
+
+bool path_decision_is_near(const struct path_decision *decision, uint8_t number)
+{
+	return memchr(decision->order, number, decision->n_near) ||
+	       (decision->n_order && decision->second[0] == number);
 }
 
 /* What is no path any more, and what is new. */
@@ -446,6 +507,7 @@ void path_choice_update(struct path_choice *choice, const struct path *paths,
 		choice->reason = PATH_REASON_NONE;
 		choice->settled = false;
 		choice->gone = false;
+		memset(choice->next, DP_NO_PATH, sizeof(choice->next));
 		*ret_decision = decision;
 		return;
 	}

@@ -15,9 +15,9 @@
  * probed twice a second has often lost nothing in a minute, for no merit of its own.
  *
  * Paths are ranked first (enum path_rank), then compared by cost. The first one is left at once
- * if it is brown, dead, too narrow (then for its partner, of which the news are fresh, if that is
- * any good) or gone; for a better one only if that is better by the margin
- * all through the hold time, and is a candidate. A path that fell (died or went brown) is held
+ * if it is brown, dead, too narrow or gone (then for the first that is any good of those that were
+ * next, of which the news are fresh: the programs are there already); for a better one only if
+ * that is better by the margin all through the hold time, and is a candidate. A path that fell (died or went brown) is held
  * down until it has been good for 10 s; each further fall doubles this up to 160 s, and each five
  * minutes without one halve it. A path that is held down is still taken before a bad one.
  */
@@ -47,13 +47,14 @@
 #define PATH_CHOICE_DOWN_US 10000000 /* hold-down after a fall, */
 #define PATH_CHOICE_DOWN_MAX_US 160000000
 #define PATH_CHOICE_DECAY_US 300000000 /* halved after each of these without a fall */
+#define PATH_CHOICE_NEXT 2 /* places after the first that are given to what shares least with it */
 
 /* Best first. */
 enum path_rank {
 	PATH_RANK_CANDIDATE,
-	PATH_RANK_HELD, /* fell lately */
+	PATH_RANK_HELD,	  /* fell lately */
+	PATH_RANK_NARROW, /* does not carry the largest packets, so the tunnel must do with less */
 	PATH_RANK_BROWN,
-	PATH_RANK_NARROW, /* does not carry the largest packets */
 	PATH_RANK_DEAD,
 	PATH_RANK_MAX,
 };
@@ -90,6 +91,7 @@ struct path_choice {
 	bool gone;		     /* the first of the last decision is no path any more */
 	uint8_t n_order;	     /* of all paths */
 	uint8_t order[DP_PATHS_MAX]; /* the whole one, best first */
+	uint8_t next[PATH_CHOICE_NEXT]; /* after the first, of the last decision; or DP_NO_PATH */
 	enum path_reason reason;
 	uint64_t since_us;			 /* the first is first */
 	struct path_memory memory[DP_PATHS_MAX]; /* by number */
@@ -97,6 +99,7 @@ struct path_choice {
 
 struct path_decision {
 	uint8_t n_order; /* 0: there is no path */
+	uint8_t n_near;	 /* of the order: the one in use and those that follow at once if it dies */
 	uint8_t order[DP_ORDER_MAX];
 	/* The partner of each, disjoint from it and not always in the order; DP_NO_PATH: none. */
 	uint8_t second[DP_ORDER_MAX];
@@ -123,11 +126,19 @@ void path_choice_renumber(struct path_choice *choice, const uint8_t map[static D
  *
  * In the order are paths that are alive before those that are dead, the best first; but the
  * partner of the first one comes second if it is good at all, and is in it in any case while it is
- * alive: so one failure never takes all of them, nor the two that are probed fast.
+ * alive: so one failure never takes all of them, nor those that are probed fast. In the third
+ * place, and in the second if there is no partner, is of the good ones that which shares least with
+ * those before it: so two failures at once are survived as fast as one.
  */
 void path_choice_update(struct path_choice *choice, const struct path *paths,
 			const struct path_metrics *metrics, size_t n, uint16_t mtu, uint64_t now_us,
 			struct path_decision *ret_decision);
+
+/*
+ * True if a decision's path carries traffic now, or will as soon as another one dies: the near
+ * ones and the first one's partner.
+ */
+bool path_decision_is_near(const struct path_decision *decision, uint8_t number);
 
 /* For people: 0 if srtt is not measured. */
 uint64_t path_choice_cost_us(enum dp_class class, const struct path_metrics *metrics);

@@ -3,8 +3,8 @@
  * Ten times a second the states of all paths are read, the choice is made anew, and what differs
  * goes to the programs. Samples of probes come in between.
  *
- * Probes are fast on the first two paths to a gateway that is followed and on the first one's
- * partner, if this node is active: these carry traffic, or will as soon as the first one dies; and
+ * Probes are fast on the first two or three paths to a gateway that is followed and on the first
+ * one's partner, if this node is active: these carry traffic, or will as soon as the first one dies; and
  * on a path that loses packets, to see when it is good again. They are a tenth as fast on the same
  * paths to and from gateways that stand by, and slow on all others.
  */
@@ -27,7 +27,6 @@
 #include "wanted.h"
 
 #define TICK_US 100000
-#define FAST_PATHS 2	    /* of each order */
 #define MIDDLE_INTERVALS 10 /* times the fast one: where failing over would lead */
 #define WIREGUARD_BYTES 32  /* header and tag around an inner packet */
 
@@ -362,13 +361,10 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 	return differs;
 }
 
-/* Carries traffic to this peer, or will as soon as the one that does dies. */
+/* Carries traffic to this peer, or will as soon as the one that does dies; or is to recover. */
 static bool is_first(const struct steering_node *node, size_t number)
 {
-	for (size_t i = 0; i < FAST_PATHS && i < node->decision.n_order; i++)
-		if (node->decision.order[i] == number)
-			return true;
-	return (node->decision.n_order && node->decision.second[0] == number) ||
+	return path_decision_is_near(&node->decision, (uint8_t)number) ||
 	       node->choice.memory[number].rank == PATH_RANK_BROWN;
 }
 

@@ -136,6 +136,15 @@ static void two_addresses_and_two_relays(void **state)
 	assert_path(&paths[5], 5, 1, 0, 100);
 	assert_path(&paths[6], 6, 0, 0, 200);
 	assert_path(&paths[7], 7, 1, 0, 200);
+	/* Address, way between, other address. */
+	assert_int_equal(path_common(&paths[0], &paths[0]), 3);
+	assert_int_equal(path_common(&paths[0], &paths[1]), 2);
+	assert_int_equal(path_common(&paths[0], &paths[3]), 1);
+	assert_int_equal(path_common(&paths[0], &paths[4]), 1);
+	assert_int_equal(path_common(&paths[3], &paths[4]), 0);
+	assert_int_equal(path_common(&paths[4], &paths[5]), 1);
+	assert_int_equal(path_common(&paths[4], &paths[6]), 1);
+	assert_int_equal(path_common(&paths[5], &paths[6]), 0);
 	for (unsigned int i = 0; i < 8; i++) {
 		const struct config_wan *remote = &mesh.gateway_wans[1][paths[i].remote_wan];
 

@@ -483,6 +483,115 @@ static void narrow_paths_are_left(void **state)
 	free(sim);
 }
 
+/* -- Several at once -- */
+
+/* Two addresses at each end, all pairs, and two relays from each: as with two providers. */
+static void fill_mesh(struct path *paths)
+{
+	for (uint8_t i = 0; i < 8; i++)
+		paths[i] = (struct path){
+			.peer = 2,
+			.number = i,
+			.kind = DP_KIND_GATEWAY,
+			.relay = i < 4 ? 0 : (uint16_t)(100 + i / 6),
+			.local_wan = i < 4 ? i / 2 : i % 2,
+			.remote_wan = i < 4 ? i % 2 : 0,
+			.remote_wans = 2,
+			.local = { .family = IP_V4 },
+			.remote = { .family = IP_V4 },
+		};
+}
+
+/* All direct paths die at once; the two by which the kernel tries them are next to the relay. */
+static void two_failures_at_once(void **state)
+{
+	struct sim *sim = sim_new(0, DP_CLASS_BEST, 8);
+	struct path_metrics metrics[8];
+	uint64_t now_us = START_US;
+	uint8_t third;
+
+	(void)state;
+	fill_mesh(sim->paths);
+	for (uint8_t i = 0; i < 8; i++)
+		metrics[i] = metric(i < 4 ? 20u + i : 80u + i, 0);
+	settle(&sim->choice, sim->paths, metrics, 8, 0, &now_us, &sim->decision);
+	assert_int_equal(sim->decision.order[0], 0);
+	assert_int_equal(sim->decision.order[1], 3);
+	assert_int_equal(sim->decision.second[0], 3);
+	/* By a relay, the cheapest: it has one address in common with each pair of the direct ones. */
+	third = sim->decision.order[2];
+	assert_int_equal(third, 4);
+	assert_int_equal(sim->decision.n_near, 3);
+	for (uint8_t i = 0; i < 8; i++)
+		assert_int_equal(path_decision_is_near(&sim->decision, i),
+				 i == 0 || i == 3 || i == third);
+
+	/* Known to be dead so far are those that are probed fast; 1 and 2 look alive and better. */
+	metrics[0].alive = metrics[3].alive = false;
+	path_choice_update(&sim->choice, sim->paths, metrics, 8, 0, now_us, &sim->decision);
+	assert_int_equal(sim_first(sim), third);
+	assert_int_equal(sim->decision.reason, PATH_REASON_DEAD);
+
+	/* The same after a restart of the daemon, which finds the order in the kernel. */
+	path_choice_init(&sim->choice, DP_CLASS_BEST);
+	path_choice_adopt(&sim->choice, (const uint8_t[]){ 0, 3, 4, 1, 2 }, 5, now_us);
+	path_choice_update(&sim->choice, sim->paths, metrics, 8, 0, now_us, &sim->decision);
+	assert_int_equal(sim_first(sim), 4);
+
+	/* The third is no longer good: another one by a relay, never the second best direct one. */
+	for (uint8_t i = 0; i < 4; i++)
+		metrics[i] = metric(20u + i, 0);
+	path_choice_init(&sim->choice, DP_CLASS_BEST);
+	metrics[4].brown = true;
+	settle(&sim->choice, sim->paths, metrics, 8, 0, &now_us, &sim->decision);
+	assert_int_equal(sim->decision.order[2], 5);
+	free(sim);
+}
+
+/* One address at this end: nothing is disjoint, but a relay shares less than another address. */
+static void the_least_alike_without_a_partner(void **state)
+{
+	struct sim *sim = sim_new(0, DP_CLASS_BEST, 3);
+	struct path_metrics metrics[3] = { metric(20, 0), metric(21, 0), metric(80, 0) };
+	uint64_t now_us = START_US;
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++) {
+		sim->paths[i].local_wan = 0;
+		sim->paths[i].remote_wans = 2;
+	}
+	sim->paths[2].relay = 100;
+	sim->paths[2].remote_wan = 0;
+	settle(&sim->choice, sim->paths, metrics, 3, 0, &now_us, &sim->decision);
+	assert_int_equal(sim->decision.second[0], DP_NO_PATH);
+	assert_memory_equal(sim->decision.order, ((const uint8_t[]){ 0, 2, 1 }), 3);
+	assert_int_equal(sim->decision.n_near, 3);
+	metrics[0].alive = false;
+	path_choice_update(&sim->choice, sim->paths, metrics, 3, 0, now_us, &sim->decision);
+	assert_int_equal(sim_first(sim), 2);
+	free(sim);
+}
+
+/* A narrow path that loses nothing is better than a wide one that does. */
+static void narrow_before_brown(void **state)
+{
+	struct sim *sim = sim_new(0, DP_CLASS_BEST, 2);
+	struct path_metrics metrics[2] = { metric(20, 0), metric(90, 0) };
+	uint64_t now_us = START_US;
+
+	(void)state;
+	metrics[1].mtu = 1268;
+	settle(&sim->choice, sim->paths, metrics, 2, 1452, &now_us, &sim->decision);
+	assert_int_equal(sim_first(sim), 0);
+	metrics[0].brown = true;
+	path_choice_update(&sim->choice, sim->paths, metrics, 2, 1452, now_us, &sim->decision);
+	assert_int_equal(sim_first(sim), 1);
+	assert_int_equal(sim->decision.reason, PATH_REASON_BROWN);
+	/* The next one to be taken is near in any case. */
+	assert_int_equal(sim->decision.n_near, 2);
+	free(sim);
+}
+
 /* -- Lists that change -- */
 
 static void a_path_that_is_gone(void **state)
@@ -617,6 +726,33 @@ static void check_partner(const struct sim *sim, uint8_t of, uint8_t second)
 	}
 }
 
+/* After the first and its partner, no good path shares less with those before than the next one. */
+static void check_near(const struct sim *sim)
+{
+	const struct path_decision *d = &sim->decision;
+	const uint8_t partner = d->second[0];
+
+	assert_in_range(d->n_near, d->n_order < 2 ? d->n_order : 2, d->n_order);
+	for (uint8_t at = 1; at < 3 && at < d->n_near; at++) {
+		unsigned int common = 0;
+
+		if (rank_of(sim, d->order[at]) != PATH_RANK_CANDIDATE)
+			continue;
+		if (at == 1 && d->order[1] == partner)
+			continue;
+		for (uint8_t t = 0; t < at; t++)
+			common += path_common(&sim->paths[d->order[t]], &sim->paths[d->order[at]]);
+		for (uint8_t i = 0; i < sim->n; i++) {
+			unsigned int other = 0;
+
+			for (uint8_t t = 0; t < at; t++)
+				other += path_common(&sim->paths[d->order[t]], &sim->paths[i]);
+			assert_true(other >= common || memchr(d->order, i, at) ||
+				    rank_of(sim, i) != PATH_RANK_CANDIDATE);
+		}
+	}
+}
+
 static void check_decision(const struct sim *sim, const struct path_metrics *metrics)
 {
 	const struct path_decision *d = &sim->decision;
@@ -641,6 +777,7 @@ static void check_decision(const struct sim *sim, const struct path_metrics *met
 		assert_int_equal(d->spread >> i & 1,
 				 sim->choice.memory[d->order[i]].rank == PATH_RANK_CANDIDATE);
 	}
+	check_near(sim);
 	assert_true(metrics[d->order[0]].alive || !any_alive);
 	/* No path that is worse by its rank than another, but for one that fell. */
 	for (uint8_t i = 0; i < sim->n; i++)
@@ -698,6 +835,9 @@ int main(void)
 		cmocka_unit_test(cost_weighs),
 		cmocka_unit_test(chance_is_no_merit),
 		cmocka_unit_test(narrow_paths_are_left),
+		cmocka_unit_test(two_failures_at_once),
+		cmocka_unit_test(the_least_alike_without_a_partner),
+		cmocka_unit_test(narrow_before_brown),
 		cmocka_unit_test(a_path_that_is_gone),
 		cmocka_unit_test(a_death_between_two_looks),
 		cmocka_unit_test(properties),
