@@ -59,6 +59,8 @@ static bool state_event(struct path_stats *stats, enum path_event event, uint64_
 		if (next == old)
 			return false;
 		stats->since_us = now_us;
+		stats->changes[stats->n_changes++ % PATH_STATS_CHANGES] =
+			(struct path_change){ now_us, old, next, event };
 		if (!is_alive(next))
 			stats->alive_since_us = 0;
 		else if (!is_alive(old))
@@ -91,6 +93,9 @@ static struct window window_of(const struct path_stats *stats, enum path_window 
 	case PATH_WINDOW_MINUTE:
 		return (struct window){ stats->minute_slots, stats->minute_rtts, PATH_MINUTE_SLOTS,
 					PATH_MINUTE_SLOT_US };
+	case PATH_WINDOW_HOUR:
+		return (struct window){ stats->hour_slots, stats->hour_rtts, PATH_HOUR_SLOTS,
+					PATH_HOUR_SLOT_US };
 	case PATH_WINDOW_LONG:
 	case PATH_WINDOW_MAX:
 		break;
@@ -99,7 +104,7 @@ static struct window window_of(const struct path_stats *stats, enum path_window 
 				PATH_LONG_SLOT_US };
 }
 
-/* Epochs begin at 1, so that a slot of zeros is of the past. */
+/* Epochs begin at 1: a slot of zeros is of none. */
 static uint64_t epoch_at(uint64_t at_us, uint64_t slot_us)
 {
 	return at_us / slot_us + 1;
@@ -107,7 +112,7 @@ static uint64_t epoch_at(uint64_t at_us, uint64_t slot_us)
 
 static bool is_within(uint64_t epoch, uint64_t now_epoch, unsigned int n)
 {
-	return epoch <= now_epoch && now_epoch - epoch < n;
+	return epoch && epoch <= now_epoch && now_epoch - epoch < n;
 }
 
 static void count_add(struct path_count *sum, const struct path_count *count)
@@ -137,6 +142,8 @@ static void windows_add(struct path_stats *stats, uint64_t at_us, bool live,
 	slot_add(stats->minute_slots, PATH_MINUTE_SLOTS, epoch_at(at_us, PATH_MINUTE_SLOT_US), live,
 		 count);
 	slot_add(stats->long_slots, PATH_LONG_SLOTS, epoch_at(at_us, PATH_LONG_SLOT_US), live,
+		 count);
+	slot_add(stats->hour_slots, PATH_HOUR_SLOTS, epoch_at(at_us, PATH_HOUR_SLOT_US), live,
 		 count);
 }
 
@@ -427,6 +434,8 @@ bool path_stats_sample(struct path_stats *stats, const struct path_sample *sampl
 		     epoch_at(sample->at_us, PATH_MINUTE_SLOT_US), sample);
 	rtt_slot_add(stats->long_rtts, PATH_LONG_SLOTS, epoch_at(sample->at_us, PATH_LONG_SLOT_US),
 		     sample);
+	rtt_slot_add(stats->hour_rtts, PATH_HOUR_SLOTS, epoch_at(sample->at_us, PATH_HOUR_SLOT_US),
+		     sample);
 	rtt_smooth(stats, sample->rtt_us);
 	changed = state_event(stats, PATH_EVENT_REPLY, sample->at_us);
 	return judge(stats, sample->at_us) || changed;
@@ -530,6 +539,13 @@ void path_stats_rtt(const struct path_stats *stats, uint64_t now_us, enum path_w
 	rtt.p50_us = quantile(buckets, ((uint64_t)rtt.n * 50 + 99) / 100, &rtt);
 	rtt.p99_us = quantile(buckets, ((uint64_t)rtt.n * 99 + 99) / 100, &rtt);
 	*ret_rtt = rtt;
+}
+
+const struct path_change *path_stats_change(const struct path_stats *stats, size_t back)
+{
+	if (back >= PATH_STATS_CHANGES || back >= stats->n_changes)
+		return NULL;
+	return &stats->changes[(stats->n_changes - 1 - back) % PATH_STATS_CHANGES];
 }
 
 uint32_t path_stats_srtt_us(const struct path_stats *stats)

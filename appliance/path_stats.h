@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is known of one path: round trips, jitter, loss of each direction, and its state. Fed with
- * a sample for each probe that was answered, and with ticks. Memory is bounded (about 10 KB).
+ * a sample for each probe that was answered, and with ticks. Memory is bounded (about 16 KB).
  *
  *	          REPLY            LOSS_OUT, LOSS_IN
  *	unknown ---------> up -----------------------> brown-out --+
@@ -54,6 +54,7 @@ enum path_window {
 	PATH_WINDOW_SHORT,  /* 3 s; loss only */
 	PATH_WINDOW_MINUTE, /* 60 s */
 	PATH_WINDOW_LONG,   /* 10 minutes */
+	PATH_WINDOW_HOUR,
 	PATH_WINDOW_MAX,
 };
 #define PATH_SHORT_SLOTS 30
@@ -62,6 +63,10 @@ enum path_window {
 #define PATH_MINUTE_SLOT_US 5000000
 #define PATH_LONG_SLOTS 10
 #define PATH_LONG_SLOT_US 60000000
+#define PATH_HOUR_SLOTS 12
+#define PATH_HOUR_SLOT_US 300000000
+
+#define PATH_STATS_CHANGES 16 /* of the state that are remembered */
 
 enum path_state {
 	PATH_UNKNOWN,
@@ -113,6 +118,12 @@ struct path_rtt_slot {
 	uint16_t buckets[PATH_STATS_BUCKETS];
 };
 
+struct path_change {
+	uint64_t at_us;
+	enum path_state before, after;
+	enum path_event why;
+};
+
 struct path_stats {
 	enum path_state state;
 	enum path_event why;
@@ -137,6 +148,10 @@ struct path_stats {
 	struct path_slot long_slots[PATH_LONG_SLOTS];
 	struct path_rtt_slot minute_rtts[PATH_MINUTE_SLOTS];
 	struct path_rtt_slot long_rtts[PATH_LONG_SLOTS];
+	struct path_slot hour_slots[PATH_HOUR_SLOTS];
+	struct path_rtt_slot hour_rtts[PATH_HOUR_SLOTS];
+	struct path_change changes[PATH_STATS_CHANGES]; /* a ring */
+	uint64_t n_changes;				/* so far, those that are forgotten too */
 };
 
 void path_stats_init(struct path_stats *stats);
@@ -170,6 +185,9 @@ struct path_rtt {
 };
 void path_stats_rtt(const struct path_stats *stats, uint64_t now_us, enum path_window window,
 		    struct path_rtt *ret_rtt);
+
+/* The change of the state that was the last but so many (0: the last); NULL: it is not known. */
+const struct path_change *path_stats_change(const struct path_stats *stats, size_t back);
 
 uint32_t path_stats_srtt_us(const struct path_stats *stats); /* 0: not known */
 uint32_t path_stats_jitter_us(const struct path_stats *stats);

@@ -206,14 +206,15 @@ static void assert_loss(const struct sim *sim, uint32_t out_ppm, uint32_t in_ppm
 
 /* -- Round trips and loss against all that happened -- */
 
-static const uint64_t window_us[PATH_WINDOW_MAX] = { 3 * S, 60 * S, 600 * S };
-static const uint64_t slot_us[PATH_WINDOW_MAX] = { 100 * MS, 5 * S, 60 * S };
+static const uint64_t window_us[PATH_WINDOW_MAX] = { 3 * S, 60 * S, 600 * S, 3600 * S };
+static const uint64_t slot_us[PATH_WINDOW_MAX] = { 100 * MS, 5 * S, 60 * S, 300 * S };
 
 /* When a window begins: whole slots, of which the last one is under way. */
 static uint64_t window_start(const struct sim *sim, unsigned int window)
 {
-	return sim->now_us / slot_us[window] * slot_us[window] + slot_us[window] -
-	       window_us[window];
+	const uint64_t end = sim->now_us / slot_us[window] * slot_us[window] + slot_us[window];
+
+	return end > window_us[window] ? end - window_us[window] : 0;
 }
 
 static int compare_u32(const void *a, const void *b)
@@ -415,7 +416,48 @@ static void windows_forget(void **state)
 	/* Nothing is fed for a long time. */
 	path_stats_rtt(&sim->stats, sim->now_us + 601 * S, PATH_WINDOW_LONG, &rtt);
 	assert_int_equal(rtt.n, 0);
+	path_stats_rtt(&sim->stats, sim->now_us + 601 * S, PATH_WINDOW_HOUR, &rtt);
+	assert_int_equal(rtt.max_us, 60 * MS);
+	assert_true(rtt.n > 7900);
+	path_stats_rtt(&sim->stats, sim->now_us + 3601 * S, PATH_WINDOW_HOUR, &rtt);
+	assert_int_equal(rtt.n, 0);
 	sim_free(sim);
+}
+
+/* The last changes of the state, and no more than there is room for. */
+static void changes_are_remembered(void **state)
+{
+	static const struct path_sample sample = { .sequence = 1, .rtt_us = 1000 };
+	struct path_stats stats;
+	uint64_t at_us = 10 * S;
+
+	(void)state;
+	path_stats_init(&stats);
+	assert_null(path_stats_change(&stats, 0));
+	for (unsigned int i = 0; i < 20; i++) {
+		struct path_sample reply = sample;
+		const struct path_change *change;
+
+		reply.at_us = at_us;
+		reply.sequence += i;
+		assert_true(path_stats_sample(&stats, &reply));
+		change = path_stats_change(&stats, 0);
+		assert_int_equal(change->at_us, at_us);
+		assert_int_equal(change->before, i ? PATH_DOWN : PATH_UNKNOWN);
+		assert_int_equal(change->after, PATH_UP);
+		assert_int_equal(change->why, PATH_EVENT_REPLY);
+		at_us += S;
+		path_stats_tick(&stats, at_us, reply.sequence, false);
+		at_us += S;
+		assert_true(path_stats_tick(&stats, at_us, reply.sequence, false));
+		assert_int_equal(path_stats_change(&stats, 0)->after, PATH_DOWN);
+		assert_int_equal(path_stats_change(&stats, 0)->why, PATH_EVENT_SILENT);
+		assert_int_equal(path_stats_change(&stats, 1)->after, PATH_UP);
+		assert_true(path_stats_change(&stats, 1)->at_us < at_us);
+		at_us += S;
+	}
+	assert_non_null(path_stats_change(&stats, PATH_STATS_CHANGES - 1));
+	assert_null(path_stats_change(&stats, PATH_STATS_CHANGES));
 }
 
 /* -- Restarts -- */
@@ -703,7 +745,7 @@ static void every_name(void **state)
 		assert_non_null(path_state_names[i]);
 	for (unsigned int i = 0; i < PATH_EVENT_MAX; i++)
 		assert_non_null(path_event_names[i]);
-	assert_true(sizeof(struct path_stats) < 12 * 1024);
+	assert_true(sizeof(struct path_stats) < 17 * 1024);
 }
 
 int main(void)
@@ -715,6 +757,7 @@ int main(void)
 		cmocka_unit_test(long_round_trips_are_no_loss),
 		cmocka_unit_test(no_samples_no_numbers),
 		cmocka_unit_test(windows_forget),
+		cmocka_unit_test(changes_are_remembered),
 		cmocka_unit_test(a_restarted_peer_is_no_loss),
 		cmocka_unit_test(a_peer_that_was_away_lost_that),
 		cmocka_unit_test(own_counters_made_anew),
