@@ -70,7 +70,9 @@ static ssize_t digest_write(void *cookie, const char *buf, size_t size)
 	return (ssize_t)size;
 }
 
-static int config_digest(const struct config *config, uint64_t *ret_digest)
+static int config_digest(const struct config *config,
+			 void (*print)(const struct config *config, FILE *out),
+			 uint64_t *ret_digest)
 {
 	const cookie_io_functions_t functions = { .write = digest_write };
 	uint64_t hash = 0xcbf29ce484222325;
@@ -79,11 +81,20 @@ static int config_digest(const struct config *config, uint64_t *ret_digest)
 	out = fopencookie(&hash, "w", functions);
 	if (!out)
 		return -ENOMEM;
-	config_print_mesh(config, out);
+	print(config, out);
 	if (fclose(out))
 		return -ENOMEM;
 	*ret_digest = hash;
 	return 0;
+}
+
+bool config_same(const struct config *a, const struct config *b)
+{
+	uint64_t node_a, node_b;
+
+	return a->digest == b->digest && !config_digest(a, config_print_node, &node_a) &&
+	       !config_digest(b, config_print_node, &node_b) && node_a == node_b &&
+	       !memcmp(&a->private_key, &b->private_key, sizeof(a->private_key));
 }
 
 static int subnet_compare(const void *a, const void *b)
@@ -185,7 +196,7 @@ static int parse_inputs(const struct input *mesh_input, const struct input *node
 		goto free_config;
 	config_sort(&config->mesh);
 	config_lanes_default(&config->mesh);
-	ret = config_digest(config, &config->digest);
+	ret = config_digest(config, config_print_mesh, &config->digest);
 	if (ret)
 		goto free_config;
 	config_file_fini(&mesh_file);

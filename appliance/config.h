@@ -192,6 +192,9 @@ int config_parse(const char *mesh_name, const char *mesh, size_t mesh_len, const
 void config_print_mesh(const struct config *config, FILE *out);
 void config_print_node(const struct config *config, FILE *out);
 
+/* Both say the same, in the mesh, of the node and by its key; false also if out of memory. */
+bool config_same(const struct config *a, const struct config *b);
+
 /* Of a gateway; a relay has none. */
 const struct config_site *config_self_site(const struct config *config);
 const struct config_gateway *config_self(const struct config *config);

@@ -366,6 +366,26 @@ static void test_digest(void **state)
 	assert_int_equal(digest, digest_of(MESH TAIL, RELAY_NODE "dataplane: tc\n"));
 }
 
+static bool same(const char *node_a, const char *node_b)
+{
+	struct config *a = parse_good(MESH TAIL, node_a), *b = parse_good(MESH TAIL, node_b);
+	const bool ret = config_same(a, b);
+
+	config_free(a);
+	config_free(b);
+	return ret;
+}
+
+/* Also of the node, also what makes no difference in the kernel's tables. */
+static void test_same(void **state)
+{
+	(void)state;
+	assert_true(same(NODE, NODE));
+	assert_true(same(RELAY_NODE, RELAY_NODE "dataplane: auto\n"));
+	assert_false(same(RELAY_NODE, RELAY_NODE "dataplane: tc\n"));
+	assert_false(same(NODE, "node: sin-a\ninterfaces: {lan: x, wan: [y]}\n"));
+}
+
 static void test_nothing_on_error(void **state)
 {
 	struct config *config = NULL;
@@ -740,6 +760,7 @@ int main(void)
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_nothing_on_error),
 		cmocka_unit_test(test_earlier_errors),
 		cmocka_unit_test(test_damage),
