@@ -485,6 +485,8 @@ static void route_format(struct text *text, char sign, const struct state_route 
 	text_add(text, " table %u metric %u", route->table, route->metric);
 	if (route->prefsrc.family != IP_NONE)
 		text_add(text, " src %s", ip_addr_format(&route->prefsrc, addr));
+	if (route->mtu)
+		text_add(text, " mtu %u", route->mtu);
 }
 
 static void rule_format(struct text *text, char sign, const struct state_rule *rule)

@@ -79,6 +79,19 @@ static int route_add_hops(struct rtnl_list *list, const struct route_entry *entr
 	return 0;
 }
 
+static uint16_t route_get_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *attr;
+	uint32_t mtu = 0;
+
+	mnl_attr_for_each_nested(attr, metrics)
+	{
+		if (mnl_attr_get_type(attr) == RTAX_MTU)
+			mtu = rtnl_get_u32(attr);
+	}
+	return mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)mtu;
+}
+
 static int route_parse(const struct nlmsghdr *nlh, struct rtnl_list *list)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
@@ -121,6 +134,9 @@ static int route_parse(const struct nlmsghdr *nlh, struct rtnl_list *list)
 			break;
 		case RTA_PREFSRC:
 			ret = rtnl_get_addr(attr, family, &route->prefsrc);
+			break;
+		case RTA_METRICS:
+			route->mtu = route_get_mtu(attr);
 			break;
 		case RTA_MULTIPATH:
 			multipath = attr;
@@ -210,6 +226,12 @@ static void route_put_target(struct nlmsghdr *nlh, const struct state_route *rou
 		rtnl_put_addr(nlh, RTA_GATEWAY, &route->via);
 	if (route->prefsrc.family != IP_NONE)
 		rtnl_put_addr(nlh, RTA_PREFSRC, &route->prefsrc);
+	if (route->mtu) {
+		struct nlattr *metrics = mnl_attr_nest_start(nlh, RTA_METRICS);
+
+		mnl_attr_put_u32(nlh, RTAX_MTU, route->mtu);
+		mnl_attr_nest_end(nlh, metrics);
+	}
 }
 
 static int route_find_link(struct netlink *nl, const struct state_route *route,

@@ -151,7 +151,7 @@ bool state_route_equal(const struct state_route *a, const struct state_route *b)
 {
 	return state_route_compare(a, b) == 0 && a->type == b->type &&
 	       strcmp(a->ifname, b->ifname) == 0 && ip_addr_compare(&a->via, &b->via) == 0 &&
-	       ip_addr_compare(&a->prefsrc, &b->prefsrc) == 0;
+	       ip_addr_compare(&a->prefsrc, &b->prefsrc) == 0 && a->mtu == b->mtu;
 }
 
 static int tunnel_sort(const void *a, const void *b)

@@ -77,6 +77,7 @@ struct state_route {
 	char ifname[CONFIG_IFNAME_LEN]; /* "" for unreachable */
 	struct ip_addr via;		/* IP_NONE: on link */
 	struct ip_addr prefsrc;		/* IP_NONE: the kernel chooses */
+	uint16_t mtu;			/* 0: the device's */
 };
 
 struct state_rule {

@@ -163,6 +163,16 @@ int wanted_site_routes(const struct config *config, size_t site, size_t choice, 
 	return 0;
 }
 
+void wanted_limit_mtu(struct state *state, uint16_t peer_id, uint16_t mtu)
+{
+	for (size_t i = 0; i < state->n_tunnels; i++)
+		if (state->tunnels[i].peer_id == peer_id)
+			state->tunnels[i].mtu = mtu < CONFIG_MTU_MIN ? CONFIG_MTU_MIN : mtu;
+	for (size_t i = 0; i < state->n_routes; i++)
+		if (wanted_ifname_id(state->routes[i].ifname) == peer_id)
+			state->routes[i].mtu = mtu < CONFIG_MTU_MIN ? mtu : 0;
+}
+
 /* The own site's table: the segment itself, what has its own next hop, the rest by the router. */
 static int add_own_routes(const struct config *config, struct state *state)
 {
@@ -281,7 +291,8 @@ static int add_sysctls(const struct config *config, struct state *state)
 		GLOBAL,
 		LAN,
 		WAN,
-		RELAY /* its WAN */
+		RELAY, /* its WAN */
+		WANS   /* of any node, if there are several */
 	};
 	static const struct {
 		enum scope scope;
@@ -300,13 +311,16 @@ static int add_sysctls(const struct config *config, struct state *state)
 		{ RELAY, "net/ipv4/conf/%s/forwarding", "1", "" },
 		{ RELAY, "net/ipv6/conf/%s/forwarding", "1", "" },
 		{ RELAY, "net/ipv6/conf/%s/accept_ra", "2", "1" },
+		/* What arrives by one line may have its way back by another. */
+		{ WANS, "net/ipv4/conf/%s/rp_filter", "2", "1" },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		const bool wan = table[i].scope == WAN || table[i].scope == RELAY;
+		const enum scope scope = table[i].scope;
+		const bool wan = scope == WAN || scope == RELAY || scope == WANS;
 		const size_t n = wan ? config->node.n_wans : 1;
 
-		if (config->is_relay != (table[i].scope == RELAY))
+		if (scope == WANS ? n < 2 : config->is_relay != (scope == RELAY))
 			continue;
 		for (size_t w = 0; w < n; w++) {
 			const char *ifname = wan ? config->node.wans[w] : config->node.lan;

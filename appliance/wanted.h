@@ -22,6 +22,12 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 int wanted_site_routes(const struct config *config, size_t site, size_t choice,
 		       struct state *state);
 
+/*
+ * Let a state's tunnels and routes to a peer carry packets of this length and no longer. A device
+ * has 1280 bytes at least, or it would have no IPv6; then the routes say what is less.
+ */
+void wanted_limit_mtu(struct state *state, uint16_t peer_id, uint16_t mtu);
+
 /* Name of the tunnel interface of a lane to a peer: np<id> of lane 0, np<id>-<lane> of others. */
 void wanted_ifname(uint16_t peer_id, uint8_t lane, char ret_ifname[static CONFIG_IFNAME_LEN]);
 

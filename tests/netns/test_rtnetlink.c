@@ -388,18 +388,19 @@ static void test_routes_replace(void **state)
 	(void)state;
 	run("ip addr add 192.0.2.1/24 dev v1; ip addr add 2001:db8::1/64 dev v1 nodad");
 	for (size_t f = 0; f < FAMILIES; f++) {
-		struct state_route kinds[5] = {
+		struct state_route kinds[6] = {
 			route_of(families[f], 10, "v1"), route_of(families[f], 10, "v2"),
 			route_of(families[f], 10, NULL), route_of(families[f], 10, "v1"),
-			route_of(families[f], 10, "v1"),
+			route_of(families[f], 10, "v1"), route_of(families[f], 10, "v1"),
 		};
 		struct state_route other = route_of(families[f], 20, "v3");
 
 		kinds[3].via = addr_of(vias[families[f]]);
 		kinds[4].prefsrc = addr_of(families[f] == IP_V4 ? "192.0.2.1" : "2001:db8::1");
+		kinds[5].mtu = 1232;
 		replace(&other);
-		for (size_t from = 0; from < 5; from++) {
-			for (size_t to = 0; to < 5; to++) {
+		for (size_t from = 0; from < 6; from++) {
+			for (size_t to = 0; to < 6; to++) {
 				replace(&kinds[from]);
 				assert_routes(&kinds[from], 1, 2);
 				replace(&kinds[to]);
@@ -409,8 +410,8 @@ static void test_routes_replace(void **state)
 		}
 		/* What is not as it was is not deleted in its stead. */
 		assert_int_equal(route_delete(nl, &kinds[1]), 0);
-		assert_routes(&kinds[4], 1, 2);
-		assert_int_equal(route_delete(nl, &kinds[4]), 0);
+		assert_routes(&kinds[5], 1, 2);
+		assert_int_equal(route_delete(nl, &kinds[5]), 0);
 		assert_int_equal(route_delete(nl, &other), 0);
 		assert_routes(NULL, 0, 0);
 	}

@@ -257,7 +257,8 @@ static void test_lanes(void **state)
 static void test_relay(void **state)
 {
 	static const char *const paths[] = {
-		"net/ipv4/conf/eth0/forwarding", "net/ipv4/conf/eth2/forwarding",
+		"net/ipv4/conf/eth0/forwarding", "net/ipv4/conf/eth0/rp_filter",
+		"net/ipv4/conf/eth2/forwarding", "net/ipv4/conf/eth2/rp_filter",
 		"net/ipv6/conf/eth0/accept_ra",	 "net/ipv6/conf/eth0/forwarding",
 		"net/ipv6/conf/eth2/accept_ra",	 "net/ipv6/conf/eth2/forwarding",
 	};
@@ -268,8 +269,66 @@ static void test_relay(void **state)
 	assert_int_equal(s->n_sysctls, sizeof(paths) / sizeof(paths[0]));
 	for (size_t i = 0; i < s->n_sysctls; i++) {
 		assert_string_equal(s->sysctls[i].path, paths[i]);
-		assert_string_equal(s->sysctls[i].value, strstr(paths[i], "_ra") ? "2" : "1");
+		assert_string_equal(s->sysctls[i].value, strstr(paths[i], "forwarding") ? "1" : "2");
 	}
+}
+
+/* Devices keep 1280 bytes; what is less is said by the routes, and taken back. */
+static void test_limited_mtu(void **state)
+{
+	const struct fixture *f = *state;
+	static const struct {
+		uint16_t mtu, device, route;
+	} table[] = { { 1298, 1298, 0 }, { 1280, 1280, 0 }, { 1232, 1280, 1232 }, { 1300, 1300, 0 } };
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		size_t routes = 0;
+
+		wanted_limit_mtu(f->state, 4000, table[i].mtu);
+		for (size_t t = 0; t < f->state->n_tunnels; t++)
+			assert_int_equal(f->state->tunnels[t].mtu,
+					 f->state->tunnels[t].peer_id == 4000 ? table[i].device
+									      : 1300);
+		for (size_t r = 0; r < f->state->n_routes; r++) {
+			const bool to_it = !strcmp(f->state->routes[r].ifname, "np4000");
+
+			routes += to_it;
+			assert_int_equal(f->state->routes[r].mtu, to_it ? table[i].route : 0);
+		}
+		assert_int_equal(routes, 2);
+	}
+}
+
+static size_t count_sysctls(const struct state *s, const char *path, const char *value)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_sysctls; i++)
+		n += !strcmp(s->sysctls[i].path, path) && !strcmp(s->sysctls[i].value, value) &&
+		     !strcmp(s->sysctls[i].only_from, "1");
+	return n;
+}
+
+/* Strict source checks are in the way where there are several lines, and only there. */
+static void test_several_wans(void **state)
+{
+	static const char several[] = "node: fra-a\ninterfaces: {lan: eth1, wan: [eth0, eth2]}\n";
+	const struct fixture *f = *state;
+	const size_t choices[] = { 0, 1, 0 };
+	struct diag_list *diags = diag_list_new();
+	struct config *config;
+	struct state *s;
+
+	assert_int_equal(count_sysctls(f->state, "net/ipv4/conf/eth0/rp_filter", "2"), 0);
+	assert_int_equal(config_parse("mesh.yaml", mesh, sizeof(mesh) - 1, "node.yaml", several,
+				      sizeof(several) - 1, true, diags, &config),
+			 0);
+	assert_int_equal(wanted_make(config, choices, STATE_ENGINE_USER, &s), 0);
+	assert_int_equal(count_sysctls(s, "net/ipv4/conf/eth0/rp_filter", "2"), 1);
+	assert_int_equal(count_sysctls(s, "net/ipv4/conf/eth2/rp_filter", "2"), 1);
+	state_free(s);
+	config_free(config);
+	diag_list_free(diags);
 }
 
 static void test_ifname(void **state)
@@ -299,6 +358,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lanes, setup_lanes, teardown),
 		cmocka_unit_test_setup_teardown(test_relay, setup_relay, teardown),
+		cmocka_unit_test_setup_teardown(test_limited_mtu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_several_wans, setup, teardown),
 		cmocka_unit_test(test_ifname),
 	};
 
