@@ -109,8 +109,11 @@ int forwarding_set(struct forwarding *forwarding, const struct forwarding_now *n
 int forwarding_apply(struct forwarding *forwarding, const struct programs *programs,
 		     size_t *ret_changes);
 
-/* Read the maps again at the next forwarding_apply(), and repair what is not as it should be. */
-void forwarding_forget(struct forwarding *forwarding);
+/*
+ * Read the maps again at the next forwarding_apply(), and repair what is not as it should be. Those
+ * in which more than so many entries are wanted are left: reading them holds up the probes.
+ */
+void forwarding_forget(struct forwarding *forwarding, size_t max_entries);
 
 /*
  * The order that is in force for a node, as an earlier daemon left it: the last good choice. Returns

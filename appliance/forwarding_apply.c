@@ -336,16 +336,17 @@ out:
 			settle(&forwarding->tables[id]);
 	}
 	if (apply.rc)
-		forwarding_forget(forwarding);
+		forwarding_forget(forwarding, SIZE_MAX);
 	if (ret_changes)
 		*ret_changes = apply.changes;
 	return apply.rc;
 }
 
-void forwarding_forget(struct forwarding *forwarding)
+void forwarding_forget(struct forwarding *forwarding, size_t max_entries)
 {
 	for (size_t i = 0; i < FORWARDING_TABLE_MAX; i++)
-		forwarding->tables[i].known = false;
+		if (forwarding->tables[i].rows.n <= max_entries)
+			forwarding->tables[i].known = false;
 }
 
 size_t forwarding_adopt_order(const struct programs *programs, uint16_t node,

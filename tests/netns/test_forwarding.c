@@ -457,7 +457,7 @@ static void test_differences(void **state)
 	/* Somebody interferes: it is seen when it is looked for. */
 	bpf_map_delete_elem(map("dp_nodes"), &id);
 	assert_int_equal(apply(forwarding), 0);
-	forwarding_forget(forwarding);
+	forwarding_forget(forwarding, SIZE_MAX);
 	assert_int_equal(apply(forwarding), 1);
 
 	/* No path is left. */
