@@ -120,7 +120,7 @@ static void send_by_lane(const struct beacon *beacon, uint16_t id, const struct 
 		     sizeof(to));
 }
 
-static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self *self)
+static void send_hello(struct beacon *beacon, size_t i, const struct role_claim *self)
 {
 	struct beacon_peer *peer = &beacon->peers[i];
 	struct peer *private = &beacon->private[i];
@@ -152,11 +152,11 @@ static void send_hello(struct beacon *beacon, size_t i, const struct beacon_self
 
 void beacon_announce(struct beacon *beacon)
 {
-	struct beacon_self self = { 0 };
+	struct role_claim self;
 
 	if (beacon->fd < 0)
 		return;
-	beacon->handlers.self(&self, beacon->handlers.data);
+	self = beacon->handlers.self(beacon->handlers.data);
 	for (size_t i = 0; i < beacon->n_peers; i++)
 		send_hello(beacon, i, &self);
 }

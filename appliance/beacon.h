@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "role.h"
 
 struct sd_event;
 struct beacon;
@@ -46,14 +47,9 @@ struct beacon_peer {
 	uint64_t received;    /* hellos */
 };
 
-/* What this node says of itself; asked before every hello. */
-struct beacon_self {
-	bool active;
-	uint64_t generation;
-};
-
 struct beacon_handlers {
-	void (*self)(struct beacon_self *ret_self, void *data);
+	/* What this node says of itself; asked before every hello. */
+	struct role_claim (*self)(void *data);
 	/* Liveness, role or generation of a gateway of this remote site changed. */
 	void (*site_changed)(size_t site, void *data);
 	/* A peer says that it has seen this generation claimed by this node's own site. */

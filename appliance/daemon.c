@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
+#include "mtu.h"
 #include "route.h"
 #include "rundir.h"
 #include "status.h"
@@ -188,6 +189,8 @@ static void route_site(struct daemon *d, size_t site)
 	int rc = routes ? wanted_site_routes(d->config, site, d->choices[site].gateway, routes)
 			: -ENOMEM;
 
+	if (!rc)
+		mtu_limit(d, d->config, routes);
 	for (size_t i = 0; !rc && i < routes->n_routes; i++) {
 		note_applied_route(d, &routes->routes[i]);
 		if (route_replace(d->kernel.route, &routes->routes[i]))
@@ -239,13 +242,12 @@ static void site_changed(size_t site, void *data)
 
 /* ---- role ---- */
 
-static void tell_self(struct beacon_self *ret_self, void *data)
+/* What this node says of itself, in hellos and in probes. */
+static struct role_claim tell_self(void *data)
 {
 	const struct daemon *d = data;
-	const struct role *role = vrrp_role(d->vrrp);
 
-	ret_self->active = role->state == ROLE_ACTIVE;
-	ret_self->generation = role->generation;
+	return role_claim(vrrp_role(d->vrrp));
 }
 
 static void role_changed(const struct role *role, enum role_state before, void *data)
@@ -257,15 +259,6 @@ static void role_changed(const struct role *role, enum role_state before, void *
 	if (d->beacon)
 		beacon_announce(d->beacon);
 	steering_announce(d->steering);
-}
-
-static void tell_steering(struct steering_self *ret_self, void *data)
-{
-	const struct daemon *d = data;
-	const struct role *role = vrrp_role(d->vrrp);
-
-	ret_self->active = role->state == ROLE_ACTIVE;
-	ret_self->generation = role->generation;
 }
 
 static bool site_has(const struct config_site *site, uint16_t id)
@@ -311,6 +304,16 @@ static void lane_changed(void *data)
 	steering_announce(d->steering);
 }
 
+static uint16_t tell_mtu(uint16_t node, void *data)
+{
+	return mtu_in_force(data, node);
+}
+
+static void mtu_changed(void *data)
+{
+	mtu_settle(data);
+}
+
 static void generation_seen(uint64_t generation, void *data)
 {
 	struct daemon *d = data;
@@ -349,6 +352,7 @@ static int repair(struct daemon *d)
 	rc = kernel_converge(&d->kernel, d->applied, d->applied, &steps, d->problem);
 	if (!rc) {
 		rc = configure_services(d, d->config);
+		mtu_settle(d);
 		if (rc)
 			snprintf(d->problem, sizeof(d->problem), "hellos or VRRP: %s",
 				 strerror(-rc));
@@ -468,6 +472,10 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 	rc = make_wanted(candidate.config, candidate.choices, candidate.engine, &candidate.wanted);
 	if (rc)
 		goto err;
+	if (d->config)
+		mtu_limit(d, candidate.config, candidate.wanted);
+	else
+		mtu_adopt(&d->kernel, candidate.config, candidate.wanted);
 	*ret_candidate = candidate;
 	return 0;
 
@@ -498,6 +506,7 @@ static int reload(struct daemon *d, char **ret_text)
 	char error[KERNEL_ERROR_LEN];
 	struct candidate candidate;
 	size_t steps = 0;
+	bool differs;
 	int rc;
 
 	rc = candidate_load(d, &candidate, ret_text);
@@ -517,9 +526,12 @@ static int reload(struct daemon *d, char **ret_text)
 		*ret_text = text_new("hellos or VRRP: %s; rolled back\n", strerror(-rc));
 		goto err;
 	}
+	differs = !config_same(d->config, candidate.config);
 	candidate_take(d, &candidate);
-	*ret_text = steps ? text_new("%zu change%s applied\n", steps, plural(steps))
-			  : text_new("nothing changed\n");
+	mtu_settle(d);
+	*ret_text = steps     ? text_new("%zu change%s applied\n", steps, plural(steps))
+		    : differs ? text_new("taken; links, routes and filter are as they were\n")
+			      : text_new("nothing changed\n");
 	return 0;
 
 err:
@@ -685,9 +697,11 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		.lane_changed = lane_changed,
 	};
 	struct steering_handlers steering_handlers = {
-		.self = tell_steering,
+		.self = tell_self,
 		.followed = followed,
 		.lane = lane_state,
+		.mtu_in_force = tell_mtu,
+		.mtu_changed = mtu_changed,
 	};
 	struct daemon *d = calloc(1, sizeof(*d));
 	char log_dir[4096], *text = NULL;

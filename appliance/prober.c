@@ -22,15 +22,18 @@
 
 enum search_state {
 	SEARCH_NONE,
+	SEARCH_KNOWN,  /* what was found the last time */
 	SEARCH_WHOLE,  /* the most that is wanted */
-	SEARCH_LEAST,  /* if that fails, does anything padded arrive? */
+	SEARCH_NEXT,   /* one more than what was found: mostly the border is where it was */
+	SEARCH_LEAST,  /* does anything padded arrive? */
 	SEARCH_HALVES, /* low arrived, high did not */
 };
 
 struct search {
 	enum search_state state;
+	bool confirm; /* if what is known arrives, that is all */
 	uint16_t least, most;
-	uint16_t low, high;
+	uint16_t low, high; /* 0: nothing arrived yet, or failed */
 	uint16_t trying;
 	unsigned int tries;
 	uint64_t next_us;
@@ -190,40 +193,57 @@ static void search_try(struct probed *path, enum search_state state, uint16_t pa
 	path->search.next_us = now;
 }
 
-/* What is being tried has arrived, or not: what next? */
-static void search_result(struct prober *prober, struct probed *path, bool arrived, uint64_t now)
+/* The border is not known yet: after this length has arrived, or not, what next? */
+static void search_next(struct prober *prober, struct probed *path, bool arrived, uint64_t now)
 {
-	struct search *search = &path->search;
+	const struct search *search = &path->search;
 
 	switch (search->state) {
 	case SEARCH_NONE:
 		return;
+	case SEARCH_KNOWN:
+		if (arrived) {
+			search_try(path, SEARCH_WHOLE, search->most, now);
+			return;
+		}
+		break;
 	case SEARCH_WHOLE:
-		if (arrived)
-			search_end(prober, path, search->most);
-		else
-			search_try(path, SEARCH_LEAST, search->least, now);
-		return;
+		if (search->low) {
+			search_try(path, SEARCH_NEXT, (uint16_t)(search->low + 1), now);
+			return;
+		}
+		break;
 	case SEARCH_LEAST:
 		if (!arrived) {
 			search_end(prober, path, 0);
 			return;
 		}
-		search->low = search->least;
-		search->high = search->most;
 		break;
+	case SEARCH_NEXT:
 	case SEARCH_HALVES:
-		if (arrived)
-			search->low = search->trying;
-		else
-			search->high = search->trying;
 		break;
 	}
-	if (search->high - search->low <= 1)
-		search_end(prober, path, search->low);
+	if (!search->low)
+		search_try(path, SEARCH_LEAST, search->least, now);
 	else
 		search_try(path, SEARCH_HALVES,
 			   (uint16_t)(search->low + (search->high - search->low) / 2), now);
+}
+
+static void search_result(struct prober *prober, struct probed *path, bool arrived, uint64_t now)
+{
+	struct search *search = &path->search;
+
+	if (arrived)
+		search->low = search->trying;
+	else
+		search->high = search->trying;
+	if (search->low == search->most ||
+	    (search->state == SEARCH_KNOWN && search->confirm && arrived) ||
+	    (search->low && search->high && search->high - search->low <= 1))
+		search_end(prober, path, search->low);
+	else
+		search_next(prober, path, arrived, now);
 }
 
 /* How long to wait for a reply: as long as the pace, or two round trips where they are longer. */
@@ -481,28 +501,20 @@ int prober_configure(struct prober *prober, uint16_t self, const struct prober_p
 	return 0;
 }
 
-int prober_set_interval(struct prober *prober, uint16_t node, uint8_t number, uint32_t interval_us)
-{
-	struct probed *path = path_find(prober, node, number);
-
-	if (!path)
-		return -ENOENT;
-	if (path->is.interval_us == interval_us)
-		return 0;
-	path->is.interval_us = interval_us;
-	path_schedule(path, clock_now_us());
-	heap_move(prober, path);
-	timer_set(prober);
-	return 0;
-}
-
-int prober_set_loss(struct prober *prober, uint16_t node, uint8_t number, uint32_t loss_ppm)
+int prober_tune(struct prober *prober, uint16_t node, uint8_t number, uint32_t interval_us,
+		uint32_t loss_ppm)
 {
 	struct probed *path = path_find(prober, node, number);
 
 	if (!path)
 		return -ENOENT;
 	path->loss_ppm = loss_ppm;
+	if (path->is.interval_us == interval_us)
+		return 0;
+	path->is.interval_us = interval_us;
+	path_schedule(path, clock_now_us());
+	heap_move(prober, path);
+	timer_set(prober);
 	return 0;
 }
 
@@ -529,19 +541,44 @@ int prober_probe_mtu(struct prober *prober, uint16_t node, uint8_t number, uint1
 	return rc;
 }
 
+static void search_begin(struct prober *prober, struct probed *path, const struct search *search)
+{
+	const uint16_t known = path->payload;
+	const bool usable = known >= search->least && known <= search->most;
+
+	path->search = *search;
+	search_try(path, usable ? SEARCH_KNOWN : SEARCH_WHOLE, usable ? known : search->most,
+		   clock_now_us());
+	heap_move(prober, path);
+	timer_set(prober);
+}
+
 int prober_search_mtu(struct prober *prober, uint16_t node, uint8_t number, uint16_t least,
 		      uint16_t most)
 {
+	const struct search search = { .least = least, .most = most };
 	struct probed *path = path_find(prober, node, number);
 
 	if (!path)
 		return -ENOENT;
 	if (least <= DP_PROBE_LEN || least > most || most > PROBE_PAYLOAD_MAX)
 		return -EINVAL;
-	path->search = (struct search){ .least = least, .most = most };
-	search_try(path, SEARCH_WHOLE, most, clock_now_us());
-	heap_move(prober, path);
-	timer_set(prober);
+	search_begin(prober, path, &search);
+	return 0;
+}
+
+int prober_confirm_mtu(struct prober *prober, uint16_t node, uint8_t number)
+{
+	struct probed *path = path_find(prober, node, number);
+	struct search search = { .confirm = true };
+
+	if (!path)
+		return -ENOENT;
+	if (path->search.state != SEARCH_NONE || !path->payload)
+		return 0;
+	search.least = path->search.least;
+	search.most = path->search.most;
+	search_begin(prober, path, &search);
 	return 0;
 }
 
@@ -566,6 +603,9 @@ int prober_get(const struct prober *prober, uint16_t node, uint8_t number,
 		.searching = path->search.state != SEARCH_NONE,
 		.stuck = path->stuck,
 		.payload = path->payload,
+		.limit = path->search.state != SEARCH_NONE && path->search.high
+				 ? (uint16_t)(path->search.high - 1)
+				 : 0,
 		.unanswered = path->unanswered,
 	};
 	return 0;

@@ -9,9 +9,9 @@
  * What was missed, as the process was held up, is left out and not made up for.
  *
  * Padded probes find what a path carries: the reply is as long as the request, so one that comes
- * tells of both directions. The longest is tried first; if it fails three times, the border is
- * searched by halves. A path that is silent altogether says nothing about lengths, so tries wait
- * while normal probes are not answered either.
+ * tells of both directions. What was found the last time is tried first, then the longest; if it
+ * fails three times, the border is searched by halves. A path that is silent altogether says nothing
+ * about lengths, so tries wait while normal probes are not answered either.
  */
 #ifndef NETPAS_PROBER_H
 #define NETPAS_PROBER_H
@@ -27,7 +27,7 @@ struct prober;
 struct sd_event;
 
 #define PROBER_MTU_TRIES 3
-#define PROBER_MTU_PACE_US 500000u /* between two tries, and how long a reply may take at least */
+#define PROBER_MTU_PACE_US 200000u /* between two tries, and how long a reply may take at least */
 
 struct prober_path {
 	uint16_t node;
@@ -74,11 +74,12 @@ void prober_free(struct prober *prober);
 int prober_configure(struct prober *prober, uint16_t self, const struct prober_path *paths,
 		     size_t n);
 
-/* A path carries traffic now, or no more. -ENOENT. */
-int prober_set_interval(struct prober *prober, uint16_t node, uint8_t path, uint32_t interval_us);
-
-/* What the next requests say of the other direction, in millionths (dataplane.h). -ENOENT. */
-int prober_set_loss(struct prober *prober, uint16_t node, uint8_t path, uint32_t loss_ppm);
+/*
+ * A path's interval (it carries traffic now, or no more), and what the next requests say of the
+ * other direction, in millionths (dataplane.h). -ENOENT.
+ */
+int prober_tune(struct prober *prober, uint16_t node, uint8_t path, uint32_t interval_us,
+		uint32_t loss_ppm);
 
 /* One on every path at once: a role change should not wait. */
 void prober_announce(struct prober *prober);
@@ -93,6 +94,12 @@ int prober_probe_mtu(struct prober *prober, uint16_t node, uint8_t path, uint16_
 int prober_search_mtu(struct prober *prober, uint16_t node, uint8_t path, uint16_t least,
 		      uint16_t most);
 
+/*
+ * Does the path still carry what the last search found? One padded probe if it does; else the
+ * search is done again. Nothing if one is under way, or none has ended with a length. -ENOENT.
+ */
+int prober_confirm_mtu(struct prober *prober, uint16_t node, uint8_t path);
+
 /* UDP payload that a packet of this length has, IP header included; 0 if it has no room for it. */
 uint16_t prober_payload(uint8_t ip_family, uint16_t packet);
 
@@ -102,6 +109,7 @@ struct prober_status {
 	bool searching;
 	bool stuck;	     /* requests do not leave the host */
 	uint16_t payload;    /* found by the last search that ended; 0: none */
+	uint16_t limit;	     /* by the search under way: it carries no more than this; 0: it may */
 	uint32_t unanswered; /* padded requests without a reply: no loss of the path's */
 };
 

@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "link.h"
+#include "mtu.h"
 #include "nft_table.h"
 #include "steering.h"
 #include "wanted.h"
@@ -112,6 +113,15 @@ static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, uin
 		peer->digest == d->config->digest);
 }
 
+static void add_mtu(const struct daemon *d, uint16_t peer_id, json_t *tunnel)
+{
+	char reason[STEERING_REASON_LEN];
+
+	json_object_set_new(tunnel, "mtu", json_integer(mtu_in_force(d, peer_id)));
+	json_object_set_new(tunnel, "mtu_reason",
+			    json_string(steering_mtu_reason(d->steering, peer_id, reason)));
+}
+
 static json_t *make_tunnels(struct daemon *d, json_t *problems)
 {
 	const struct beacon_peer *peers;
@@ -123,10 +133,15 @@ static json_t *make_tunnels(struct daemon *d, json_t *problems)
 		const struct config_policy policy = config_policy_with(d->config, peers[i].site);
 		const unsigned int lanes = config_policy_lanes(&d->config->mesh, &policy);
 
-		for (uint8_t lane = 0; lane < CONFIG_LANES_MAX; lane++)
-			if (lanes >> lane & 1)
-				json_array_append_new(tunnels,
-						      make_tunnel(d, &peers[i], lane, problems));
+		for (uint8_t lane = 0; lane < CONFIG_LANES_MAX; lane++) {
+			json_t *tunnel;
+
+			if (!(lanes >> lane & 1))
+				continue;
+			tunnel = make_tunnel(d, &peers[i], lane, problems);
+			add_mtu(d, peers[i].id, tunnel);
+			json_array_append_new(tunnels, tunnel);
+		}
 	}
 	return tunnels;
 }

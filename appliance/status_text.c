@@ -92,6 +92,21 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 	}
 }
 
+/* Of those tunnels whose MTU is not just what was configured. */
+static void print_mtus(json_t *tunnels, FILE *out)
+{
+	json_t *tunnel;
+	size_t i;
+
+	json_array_foreach(tunnels, i, tunnel)
+	{
+		if (strcmp(text_of(tunnel, "mtu_reason"), "configured"))
+			fprintf(out, "%-8s mtu %" JSON_INTEGER_FORMAT " (%s)\n",
+				text_of(tunnel, "interface"), number_of(tunnel, "mtu"),
+				text_of(tunnel, "mtu_reason"));
+	}
+}
+
 static void print_sites(json_t *sites, FILE *out)
 {
 	json_t *site;
@@ -142,6 +157,7 @@ void status_print(json_t *status, bool colour, FILE *out)
 		text_of(json_object_get(status, "config"), "digest"),
 		text_of(json_object_get(status, "config"), "loaded"));
 	print_tunnels(json_object_get(status, "tunnels"), style, out);
+	print_mtus(json_object_get(status, "tunnels"), out);
 	print_sites(json_object_get(status, "sites"), out);
 	print_counters(json_object_get(status, "counters"), style, out);
 	fputc('\n', out);

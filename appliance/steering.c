@@ -2,11 +2,6 @@
 /*
  * Ten times a second the states of all paths are read, the choice is made anew, and what differs
  * goes to the programs. Samples of probes come in between.
- *
- * Probes are fast on the first two or three paths to a gateway that is followed and on the first
- * one's partner, if this node is active: these carry traffic, or will as soon as the first one dies; and
- * on a path that loses packets, to see when it is good again. They are a tenth as fast on the same
- * paths to and from gateways that stand by, and slow on all others.
  */
 #include "steering.h"
 
@@ -27,8 +22,6 @@
 #include "wanted.h"
 
 #define TICK_US 100000
-#define MIDDLE_INTERVALS 10 /* times the fast one: where failing over would lead */
-#define WIREGUARD_BYTES 32  /* header and tag around an inner packet */
 
 const char *steering_node_name(const struct config *config, uint16_t id)
 {
@@ -70,6 +63,11 @@ static enum dp_class class_of(enum config_class class)
 	return classes[class];
 }
 
+static uint8_t renumber(const uint8_t map[static DP_PATHS_MAX], uint8_t number)
+{
+	return number < DP_PATHS_MAX ? map[number] : DP_NO_PATH;
+}
+
 /* What was known of the same paths goes with them to their new numbers. */
 static void node_inherit(struct steering_node *node, const struct steering_node *old)
 {
@@ -89,6 +87,22 @@ static void node_inherit(struct steering_node *node, const struct steering_node 
 		node->paths[map[i]] = old->paths[i];
 		node->paths[map[i]].way.path = now[map[i]];
 	}
+	node->mtu = old->mtu;
+	path_mtu_renumber(&node->mtu, map);
+	node->n_changes = old->n_changes;
+	for (size_t i = 0; i < STEERING_CHANGES; i++) {
+		const struct steering_change *change = &old->changes[i];
+
+		node->changes[i] = *change;
+		node->changes[i].before = renumber(map, change->before);
+		node->changes[i].after = renumber(map, change->after);
+	}
+	/* What was the most that was asked for says nothing if more is asked for. */
+	for (size_t i = 0; i < node->n_paths && node->payload != old->payload; i++) {
+		if (node->paths[i].payload >= old->payload)
+			node->paths[i].payload = 0;
+		node->paths[i].searched_us = 0;
+	}
 	if (node->choice.class != old->choice.class)
 		return;
 	node->choice = old->choice;
@@ -101,6 +115,7 @@ static int node_init(struct steering *s, const struct config *config, uint16_t i
 {
 	struct path paths[DP_PATHS_MAX];
 	uint8_t order[DP_ORDER_MAX];
+	uint16_t in_force;
 	size_t n_order;
 
 	*node = (struct steering_node){ .id = id, .site = site };
@@ -122,9 +137,13 @@ static int node_init(struct steering *s, const struct config *config, uint16_t i
 		node->class = policy.class;
 		node->lanes = config_policy_lanes(&config->mesh, &policy);
 		node->lane = config_policy_lane(&config->mesh, &policy);
-		node->payload = (uint16_t)(policy.mtu + WIREGUARD_BYTES);
+		node->payload = (uint16_t)(policy.mtu + PATH_MTU_OVERHEAD);
 	}
 	path_choice_init(&node->choice, class_of(node->class));
+	path_mtu_init(&node->mtu);
+	in_force = node->payload ? s->handlers.mtu_in_force(id, s->handlers.data) : 0;
+	if (in_force)
+		path_mtu_adopt(&node->mtu, in_force, (uint16_t)(node->payload - PATH_MTU_OVERHEAD));
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		if (s->nodes[i].id == id) {
 			memcpy(node->adopted, s->nodes[i].adopted, sizeof(node->adopted));
@@ -180,6 +199,7 @@ static void tell_sites(struct steering *s)
 			site->current =
 				s->handlers.followed(&s->config->mesh.sites[i],
 						     &site->seen_generation, s->handlers.data);
+		site->mtu = steering_mtu_of_site(s, i);
 	}
 }
 
@@ -267,7 +287,7 @@ static int apply(struct steering *s)
 		at += s->nodes[i].n_paths;
 	}
 	tell_sites(s);
-	s->handlers.self(&s->self, s->handlers.data);
+	s->self = s->handlers.self(s->handlers.data);
 	now.role = s->config->is_relay ? DP_ROLE_RELAY
 		   : s->self.active    ? DP_ROLE_ACTIVE
 				       : DP_ROLE_STANDBY;
@@ -326,12 +346,9 @@ static void read_state(struct steering *s, struct steering_node *node, size_t nu
 static void measure(struct steering *s, struct steering_node *node, uint64_t now)
 {
 	for (size_t i = 0; i < node->n_paths; i++) {
-		struct prober_status status;
-
 		read_state(s, node, i, now);
 		path_stats_metrics(&node->paths[i].stats, now, &node->paths[i].metrics);
-		if (!prober_get(s->prober, node->id, (uint8_t)i, &status))
-			node->paths[i].metrics.mtu = status.payload;
+		node->paths[i].metrics.mtu = steering_mtu_known(s, node, i);
 	}
 }
 
@@ -349,10 +366,14 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 	}
 	path_choice_update(&node->choice, paths, metrics, node->n_paths, node->payload, now,
 			   &decision);
-	if (decision.changed)
+	if (decision.changed) {
+		node->changes[node->n_changes++ % STEERING_CHANGES] =
+			(struct steering_change){ now, decision.before, decision.order[0],
+						  decision.reason };
 		log_info("to %s: path %d -> %u (%s)", steering_node_name(s->config, node->id),
 			 decision.before == DP_NO_PATH ? -1 : decision.before, decision.order[0],
 			 path_reason_names[decision.reason]);
+	}
 	differs = decision.n_order != node->decision.n_order ||
 		  decision.spread != node->decision.spread ||
 		  memcmp(decision.order, node->decision.order, decision.n_order) ||
@@ -361,27 +382,13 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 	return differs;
 }
 
-/* Carries traffic to this peer, or will as soon as the one that does dies; or is to recover. */
-static bool is_first(const struct steering_node *node, size_t number)
+/* What we lose of the peer's packets: it is to be told. */
+static uint32_t loss_in(const struct steering_path *path, uint64_t now)
 {
-	return path_decision_is_near(&node->decision, (uint8_t)number) ||
-	       node->choice.memory[number].rank == PATH_RANK_BROWN;
-}
+	struct path_loss loss;
 
-static uint32_t interval_of(const struct steering *s, const struct steering_node *node,
-			    size_t number)
-{
-	const struct config_mesh *mesh = &s->config->mesh;
-	const uint32_t middle_ms = mesh->probe_fast_ms * MIDDLE_INTERVALS;
-	uint32_t ms = mesh->probe_slow_ms;
-
-	if (!s->config->is_relay && node->site != SIZE_MAX && is_first(node, number)) {
-		if (s->self.active && s->sites[node->site].current == node->id)
-			ms = mesh->probe_fast_ms;
-		else if (middle_ms < ms)
-			ms = middle_ms;
-	}
-	return ms * 1000;
+	path_stats_loss(&path->stats, now, PATH_WINDOW_MINUTE, &loss);
+	return loss.in_ppm;
 }
 
 /*
@@ -392,13 +399,16 @@ static bool set_interval(struct steering *s, struct steering_node *node, size_t 
 			 uint64_t now)
 {
 	struct steering_path *path = &node->paths[number];
-	const uint32_t wanted = interval_of(s, node, number);
+	const uint32_t wanted = steering_pace_interval_us(s, node, number);
+
+	path->carries = steering_pace_carries(s, node, number);
 
 	if (wanted != path->interval_us) {
 		path->shortened_us = wanted < path->way.interval_us ? now : 0;
 		path->interval_us = wanted;
 		if (wanted < path->way.interval_us)
-			(void)prober_set_interval(s->prober, node->id, (uint8_t)number, wanted);
+			(void)prober_tune(s->prober, node->id, (uint8_t)number, wanted,
+					  loss_in(path, now));
 	}
 	/* With a longer one a path that died just now would count as alive again for a while. */
 	if (wanted > path->way.interval_us && path->metrics.alive) {
@@ -413,32 +423,11 @@ static bool set_interval(struct steering *s, struct steering_node *node, size_t 
 	return false;
 }
 
-static void search_mtu(struct steering *s, struct steering_node *node, size_t number)
-{
-	struct prober_status status;
-
-	if (node->payload && node->paths[number].stats.state == PATH_UP &&
-	    !prober_get(s->prober, node->id, (uint8_t)number, &status) && !status.searching &&
-	    !status.payload)
-		(void)prober_search_mtu(s->prober, node->id, (uint8_t)number,
-					CONFIG_MTU_MIN + WIREGUARD_BYTES, node->payload);
-}
-
-/* The peer is told what we lose of its packets. */
-static void tell_loss(struct steering *s, const struct steering_node *node, size_t number,
-		      uint64_t now)
-{
-	struct path_loss loss;
-
-	path_stats_loss(&node->paths[number].stats, now, PATH_WINDOW_MINUTE, &loss);
-	(void)prober_set_loss(s->prober, node->id, (uint8_t)number, loss.in_ppm);
-}
-
 static bool self_changed(struct steering *s)
 {
-	const struct steering_self before = s->self;
+	const struct role_claim before = s->self;
 
-	s->handlers.self(&s->self, s->handlers.data);
+	s->self = s->handlers.self(s->handlers.data);
 	return s->self.active != before.active || s->self.generation != before.generation;
 }
 
@@ -446,18 +435,24 @@ static bool self_changed(struct steering *s)
 static void look(struct steering *s, bool tell)
 {
 	const uint64_t now = clock_now_us();
+	bool mtu = false;
 
 	tell = self_changed(s) || tell;
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		measure(s, &s->nodes[i], now);
-		if (s->nodes[i].n_paths)
-			tell = choose(s, &s->nodes[i], now) || tell;
+		if (!s->nodes[i].n_paths)
+			continue;
+		tell = choose(s, &s->nodes[i], now) || tell;
+		mtu = steering_mtu_update(s, &s->nodes[i], now) || mtu;
 	}
+	if (mtu)
+		s->handlers.mtu_changed(s->handlers.data);
+	s->stretch = steering_pace_stretch(s);
+	tell = tell || mtu;
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		for (size_t p = 0; p < s->nodes[i].n_paths; p++) {
 			tell = set_interval(s, &s->nodes[i], p, now) || tell;
-			search_mtu(s, &s->nodes[i], p);
-			tell_loss(s, &s->nodes[i], p, now);
+			steering_mtu_search(s, &s->nodes[i], p, now);
 		}
 	}
 	if (tell && apply(s))
@@ -465,8 +460,9 @@ static void look(struct steering *s, bool tell)
 	/* What was made longer: now that the programs know. */
 	for (size_t i = 0; i < s->n_nodes; i++)
 		for (size_t p = 0; p < s->nodes[i].n_paths; p++)
-			(void)prober_set_interval(s->prober, s->nodes[i].id, (uint8_t)p,
-						  s->nodes[i].paths[p].interval_us);
+			(void)prober_tune(s->prober, s->nodes[i].id, (uint8_t)p,
+					  s->nodes[i].paths[p].interval_us,
+					  loss_in(&s->nodes[i].paths[p], now));
 }
 
 static int tick_due(struct sd_event_source *source, uint64_t usec, void *data)
@@ -515,14 +511,10 @@ static void path_leaving(uint16_t node, uint8_t number, bool leaves, void *data)
 static void payload_found(uint16_t node, uint8_t path, uint16_t payload, void *data)
 {
 	struct steering *s = data;
-	const struct steering_path *found = find_path(s, node, path);
 
-	for (size_t i = 0; found && i < s->n_nodes; i++)
-		if (s->nodes[i].id == node && payload < s->nodes[i].payload)
-			log_info("path %u to %s: carries %u bytes of UDP payload, the tunnel "
-				 "sends up to %u",
-				 path, steering_node_name(s->config, node), payload,
-				 s->nodes[i].payload);
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (s->nodes[i].id == node && path < s->nodes[i].n_paths)
+			steering_mtu_found(s, &s->nodes[i], path, payload);
 }
 
 /* ---- start, configuration, end ---- */
@@ -557,6 +549,7 @@ static int start(struct steering *s, const struct config *config)
 		.leaving = path_leaving,
 		.data = s,
 	};
+	const char *why_not = "";
 	int rc;
 
 	rc = programs_open(&params, &s->programs, s->reason);
@@ -564,6 +557,11 @@ static int start(struct steering *s, const struct config *config)
 		s->programs = NULL;
 		return rc;
 	}
+	if (programs_adopted(s->programs, &why_not))
+		log_info("data plane: adopted from an earlier daemon");
+	else if (*why_not)
+		log_info("data plane: begun anew, that of the earlier daemon is of no use: %s",
+			 why_not);
 	handlers.states = programs_map(s->programs, "dp_path_states");
 	rc = prober_new(s->event, programs_map(s->programs, "dp_samples"), &handlers, &s->prober);
 	if (!rc)

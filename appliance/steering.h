@@ -18,19 +18,14 @@
 
 #include "beacon.h"
 #include "config.h"
+#include "role.h"
 
 struct netlink;
 struct sd_event;
 struct steering;
 
-/* What this node says of itself in probes. */
-struct steering_self {
-	bool active;
-	uint64_t generation;
-};
-
 struct steering_handlers {
-	void (*self)(struct steering_self *ret_self, void *data);
+	struct role_claim (*self)(void *data); /* what this node says of itself in probes */
 	/*
 	 * Id of the gateway that is followed at this remote site, and the highest generation that
 	 * was seen there. The site may be of a configuration that is not in force yet.
@@ -38,6 +33,10 @@ struct steering_handlers {
 	uint16_t (*followed)(const struct config_site *site, uint64_t *ret_seen, void *data);
 	/* Whether a peer is heard on a lane, by the interface of that index. */
 	enum beacon_lane (*lane)(uint16_t peer_id, uint8_t lane, unsigned int ifindex, void *data);
+	/* The tunnel's MTU to a gateway that is in force now; 0: there is none yet. */
+	uint16_t (*mtu_in_force)(uint16_t node, void *data);
+	/* That of steering_mtu() has changed for some gateway. */
+	void (*mtu_changed)(void *data);
 	void *data;
 };
 
@@ -56,6 +55,14 @@ void steering_configure(struct steering *steering, const struct config *config);
 
 /* Role, the followed gateway of a site, or a lane has changed: tell programs and peers now. */
 void steering_announce(struct steering *steering);
+
+/* What the tunnel's MTU to a gateway should be; 0: as configured, nothing else is known. */
+uint16_t steering_mtu(const struct steering *steering, uint16_t node);
+
+/* Why it is that, for people: "configured", "path 3 carries no more", ... */
+#define STEERING_REASON_LEN 64
+const char *steering_mtu_reason(const struct steering *steering, uint16_t node,
+				char buf[static STEERING_REASON_LEN]);
 
 /* Remove programs and maps from the kernel; also those of an earlier daemon. 0 or -errno. */
 int steering_down(struct steering *steering);

@@ -6,6 +6,7 @@
 #include "forwarding.h"
 #include "path.h"
 #include "path_choice.h"
+#include "path_mtu.h"
 #include "path_stats.h"
 #include "prober.h"
 #include "programs.h"
@@ -16,10 +17,21 @@ struct steering_path {
 	uint32_t interval_us;	   /* of the probes that are sent; way's is longer for a while */
 	uint64_t shortened_us;	   /* when it was made shorter, until a reply came since; 0: not */
 	bool stuck;		   /* requests do not leave the host */
+	bool carries;		   /* traffic, to a gateway that is followed, or may at once */
+	uint16_t payload;	   /* as path_mtu_update() has it */
+	uint64_t searched_us, confirmed_us; /* when the search for that began; 0: it is to begin */
 	struct path_stats stats;
 	struct path_metrics metrics;
 	struct dp_path_state state; /* as last read */
 };
+
+/* Another path was taken into use. */
+struct steering_change {
+	uint64_t at_us;
+	uint8_t before, after; /* DP_NO_PATH: none, or gone since */
+	enum path_reason why;
+};
+#define STEERING_CHANGES 16
 
 struct steering_node {
 	uint16_t id;
@@ -33,6 +45,9 @@ struct steering_node {
 	size_t n_paths;
 	struct path_choice choice;
 	struct path_decision decision;
+	struct path_mtu mtu;
+	struct steering_change changes[STEERING_CHANGES]; /* a ring */
+	uint64_t n_changes;				  /* so far */
 };
 
 struct steering {
@@ -49,7 +64,8 @@ struct steering {
 	size_t n_nodes;
 	struct forwarding_site *sites; /* by site of the configuration */
 	struct sd_event_source *tick;
-	struct steering_self self;
+	struct role_claim self;
+	uint32_t stretch; /* intervals of probes are so many times longer; 0: as 1 */
 };
 
 /* Whether packets may be sent by a lane: its peer has it too, as far as is known. */
@@ -57,5 +73,27 @@ bool steering_lane_used(const struct steering *steering, const struct steering_n
 			uint8_t lane, unsigned int ifindex);
 
 const char *steering_node_name(const struct config *config, uint16_t id);
+
+/* steering_mtu.c: to be called for each path, for each node after the choice, and at a search's end */
+void steering_mtu_search(struct steering *s, struct steering_node *node, size_t number,
+			 uint64_t now);
+bool steering_mtu_update(struct steering *s, struct steering_node *node, uint64_t now);
+void steering_mtu_found(struct steering *s, struct steering_node *node, size_t number,
+			uint16_t payload);
+/* The longest payload that a path may carry, to rank it by; 0: not known. */
+uint16_t steering_mtu_known(const struct steering *s, const struct steering_node *node,
+			    size_t number);
+uint16_t steering_mtu_of_site(const struct steering *s, size_t site); /* 0: not known */
+/* Between two padded probes on a path of which nothing new is found. */
+uint64_t steering_mtu_period_us(const struct steering_path *path);
+
+/* steering_pace.c: how often probes are sent on a path, and what they cost each way. */
+#define STEERING_PROBE_BITS_MAX 10000000u /* a second, of all paths */
+bool steering_pace_carries(const struct steering *s, const struct steering_node *node,
+			   size_t number);
+uint32_t steering_pace_interval_us(const struct steering *s, const struct steering_node *node,
+				   size_t number);
+uint32_t steering_pace_stretch(const struct steering *s);
+double steering_pace_bits(const struct steering_node *node, const struct steering_path *path);
 
 #endif

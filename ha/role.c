@@ -64,6 +64,12 @@ bool role_event(struct role *role, enum notify_event event)
 	return false;
 }
 
+struct role_claim role_claim(const struct role *role)
+{
+	return (struct role_claim){ .active = role->state == ROLE_ACTIVE,
+				    .generation = role->generation };
+}
+
 void role_seen(struct role *role, uint64_t generation)
 {
 	if (generation > role->seen_generation)

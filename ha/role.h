@@ -35,6 +35,13 @@ struct role {
 	uint64_t seen_generation; /* highest of this site known, own claims included */
 };
 
+/* What a gateway says of itself, in hellos and in probes. */
+struct role_claim {
+	bool active;
+	uint64_t generation;
+};
+struct role_claim role_claim(const struct role *role);
+
 /*
  * The one writer of role->state. Returns true if the state changed. On becoming active the
  * generation becomes seen_generation + 1 and the caller saves it before announcing it.

@@ -473,15 +473,15 @@ static void test_pace(void **state)
 	assert_true(sent <= elapsed / FAST_US + 2);
 	assert_true(sent >= 20);
 	/* Off, and one by announcement alone. */
-	assert_int_equal(prober_set_interval(prober, 2, (uint8_t)good, 0), 0);
+	assert_int_equal(prober_tune(prober, 2, (uint8_t)good, 0, 0), 0);
 	sent = status_of(good).sent;
 	turn_for(200000);
 	assert_int_equal(status_of(good).sent, sent);
 	prober_announce(prober);
 	assert_int_equal(status_of(good).sent, sent + 1);
-	assert_int_equal(prober_set_interval(prober, 2, 31, 0), -ENOENT);
-	assert_int_equal(prober_set_interval(prober, 3, 0, 0), -ENOENT);
-	assert_int_equal(prober_set_interval(prober, 2, (uint8_t)good, FAST_US), 0);
+	assert_int_equal(prober_tune(prober, 2, 31, 0, 0), -ENOENT);
+	assert_int_equal(prober_tune(prober, 3, 0, 0, 0), -ENOENT);
+	assert_int_equal(prober_tune(prober, 2, (uint8_t)good, FAST_US, 0), 0);
 }
 
 /* What the other node has heard on a path; its pins are seen through its process. */
@@ -504,13 +504,13 @@ static struct dp_reflection reflection_of(unsigned int path)
 static void test_loss(void **state)
 {
 	(void)state;
-	assert_int_equal(prober_set_loss(prober, 2, (uint8_t)good, 12345), 0);
-	assert_int_equal(prober_set_loss(prober, 9, (uint8_t)good, 1), -ENOENT);
+	assert_int_equal(prober_tune(prober, 2, (uint8_t)good, FAST_US, 12345), 0);
+	assert_int_equal(prober_tune(prober, 9, (uint8_t)good, FAST_US, 1), -ENOENT);
 	until(reflection_of(good).loss_ppm == 12345);
 	assert_int_equal(reflection_of(v6).loss_ppm, 0);
 	assert_int_not_equal(reflection_of(good).rtt_us, 0);
 	assert_true(reflection_of(good).received >= state_of(good).replies);
-	assert_int_equal(prober_set_loss(prober, 2, (uint8_t)good, 0), 0);
+	assert_int_equal(prober_tune(prober, 2, (uint8_t)good, FAST_US, 0), 0);
 	until(!reflection_of(good).loss_ppm);
 }
 
@@ -523,6 +523,50 @@ static void search(unsigned int path, uint16_t least, uint16_t most)
 	assert_int_equal(status_of(path).payload, seen[path].payload);
 }
 
+static void confirm(unsigned int path)
+{
+	seen[path].payload = -1;
+	assert_int_equal(prober_confirm_mtu(prober, 2, (uint8_t)path), 0);
+	until(seen[path].payload >= 0);
+}
+
+/* From a path that was found to carry 1372 to 1376 bytes. */
+static void test_payload_again(void)
+{
+	const int found = seen[good].payload;
+	unsigned int padded = seen[good].padded;
+	uint32_t unanswered = status_of(good).unanswered;
+
+	/* As it was: one padded probe, which comes back. */
+	confirm(good);
+	assert_int_equal(seen[good].payload, found);
+	assert_int_equal(seen[good].padded - padded, 1);
+	assert_int_equal(status_of(good).unanswered, unanswered);
+	/* Searched again: that one, the most and the next one in vain. */
+	search(good, 1252, 1452);
+	assert_int_equal(seen[good].payload, found);
+	assert_int_equal(seen[good].padded - padded, 2);
+	assert_int_equal(status_of(good).unanswered - unanswered, 2 * PROBER_MTU_TRIES);
+	/* Less than before: one says that first, then how much. */
+	other("ip link set w0 mtu 1300; ip link set w1 mtu 1300");
+	seen[good].payload = -1;
+	assert_int_equal(prober_confirm_mtu(prober, 2, (uint8_t)good), 0);
+	until(status_of(good).limit);
+	assert_int_equal(status_of(good).limit, found - 1);
+	assert_int_equal(status_of(good).payload, found);
+	until(seen[good].payload >= 0);
+	assert_in_range(seen[good].payload, 1272, 1276);
+	assert_int_equal(status_of(good).limit, 0);
+	/* More: a confirmation does not see it, a search does. */
+	other("ip link set w0 mtu 1500; ip link set w1 mtu 1500");
+	confirm(good);
+	assert_in_range(seen[good].payload, 1272, 1276);
+	search(good, 1252, 1452);
+	assert_int_equal(seen[good].payload, 1452);
+	other("ip link set w0 mtu 1400; ip link set w1 mtu 1400");
+	assert_int_equal(prober_confirm_mtu(prober, 3, 0), -ENOENT);
+}
+
 static void test_payload_search(void **state)
 {
 	const uint16_t whole4 = prober_payload(IP_V4, 1500), whole6 = prober_payload(IP_V6, 1500);
@@ -533,7 +577,7 @@ static void test_payload_search(void **state)
 	assert_int_equal(whole6, 1452);
 	assert_int_equal(prober_payload(IP_V4, 28), 0);
 	for (unsigned int i = 0; i < self.n; i++)
-		assert_int_equal(prober_set_interval(prober, 2, (uint8_t)i, FAST_US), 0);
+		assert_int_equal(prober_tune(prober, 2, (uint8_t)i, FAST_US, 0), 0);
 	search(good, 1252, 1452);
 	assert_int_equal(seen[good].payload, 1452);
 	/* More than the device takes: known without a packet. */
@@ -559,6 +603,7 @@ static void test_payload_search(void **state)
 	/* They are not the path's loss. */
 	assert_int_equal(seen[good].last.sent + unanswered >= state_of(good).sent - 2, 1);
 	assert_true(seen[good].last.sent < state_of(good).sent);
+	test_payload_again();
 	/* Not even the least. */
 	search(good, 1440, 1452);
 	assert_int_equal(seen[good].payload, 0);
