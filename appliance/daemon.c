@@ -412,6 +412,7 @@ static int check_due(struct sd_event_source *source, uint64_t usec, void *data)
 	(void)usec;
 	if (!d->repair && kernel_drifted(&d->kernel, d->applied))
 		daemon_repair_soon(d, "a tunnel or a setting is not as it should be");
+	steering_check(d->steering);
 	sd_event_source_set_time_relative(source, CHECK_INTERVAL_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;

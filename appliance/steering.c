@@ -22,6 +22,7 @@
 #include "wanted.h"
 
 #define TICK_US 100000
+#define CHECK_ENTRIES_MAX 4096 /* of a map, read in some milliseconds */
 
 const char *steering_node_name(const struct config *config, uint16_t id)
 {
@@ -268,7 +269,8 @@ static size_t find_tunnels(const struct steering *s, struct forwarding_tunnel *t
 	return n;
 }
 
-static int apply(struct steering *s)
+/* *ret_changes (may be NULL): entries of maps. */
+static int apply(struct steering *s, size_t *ret_changes)
 {
 	struct forwarding_now now = { .n_nodes = s->n_nodes };
 	struct forwarding_tunnel *tunnels = calloc(s->n_nodes * DP_LANES_MAX + 1, sizeof(*tunnels));
@@ -300,9 +302,11 @@ static int apply(struct steering *s)
 	now.tunnels = tunnels;
 	now.n_tunnels = find_tunnels(s, tunnels);
 	now.sites = s->config->is_relay ? NULL : s->sites;
+	now.own = s->own;
+	now.n_own = s->n_own;
 	rc = forwarding_set(s->forwarding, &now);
 	if (!rc)
-		rc = forwarding_apply(s->forwarding, s->programs, NULL);
+		rc = forwarding_apply(s->forwarding, s->programs, ret_changes);
 	if (rc)
 		log_error("data plane: maps: %s", strerror(-rc));
 
@@ -455,7 +459,7 @@ static void look(struct steering *s, bool tell)
 			steering_mtu_search(s, &s->nodes[i], p, now);
 		}
 	}
-	if (tell && apply(s))
+	if (tell && apply(s, NULL))
 		return;
 	/* What was made longer: now that the programs know. */
 	for (size_t i = 0; i < s->n_nodes; i++)
@@ -505,7 +509,7 @@ static void path_leaving(uint16_t node, uint8_t number, bool leaves, void *data)
 	path->stuck = !leaves;
 	log_info("path %u to %s: probes %s", number, steering_node_name(s->config, node),
 		 leaves ? "leave again" : "do not leave (no carrier, no neighbour, no route)");
-	(void)apply(s); /* logs */
+	(void)apply(s, NULL); /* logs */
 }
 
 static void payload_found(uint16_t node, uint8_t path, uint16_t payload, void *data)
@@ -533,6 +537,9 @@ static void stop(struct steering *s)
 	s->n_nodes = 0;
 	free(s->sites);
 	s->sites = NULL;
+	free(s->own);
+	s->own = NULL;
+	s->n_own = 0;
 	s->config = NULL;
 }
 
@@ -727,13 +734,29 @@ void steering_configure(struct steering *s, const struct config *config)
 	rc = resolve(s);
 	if (!rc)
 		rc = configure_prober(s);
-	look(s, true); /* before new programs come: they find their maps filled */
+	(void)steering_own_read(s); /* all is told below */
+	look(s, true);		    /* before new programs come: they find their maps filled */
 	if (!rc)
 		rc = refresh_devices(s);
 	if (rc) {
 		snprintf(s->problem, sizeof(s->problem), "data plane: %s", strerror(-rc));
 		log_error("%s", s->problem);
 	}
+}
+
+void steering_check(struct steering *s)
+{
+	size_t changes = 0;
+
+	if (!s->programs || !s->config)
+		return;
+	(void)steering_own_read(s);
+	if (apply(s, NULL)) /* what is new of our own; it logs */
+		return;
+	forwarding_forget(s->forwarding, CHECK_ENTRIES_MAX);
+	if (!apply(s, &changes) && changes)
+		log_info("data plane: %zu entr%s of maps repaired", changes,
+			 changes == 1 ? "y" : "ies");
 }
 
 void steering_announce(struct steering *s)

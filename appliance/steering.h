@@ -53,6 +53,12 @@ void steering_free(struct steering *steering);
  */
 void steering_configure(struct steering *steering, const struct config *config);
 
+/*
+ * Now and then: repair maps that somebody else has changed, and look at the host's addresses. Maps of
+ * very many entries are not looked at.
+ */
+void steering_check(struct steering *steering);
+
 /* Role, the followed gateway of a site, or a lane has changed: tell programs and peers now. */
 void steering_announce(struct steering *steering);
 

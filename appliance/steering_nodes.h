@@ -65,6 +65,8 @@ struct steering {
 	struct forwarding_site *sites; /* by site of the configuration */
 	struct sd_event_source *tick;
 	struct role_claim self;
+	struct ip_addr *own; /* what the host takes for itself beside the configuration's */
+	size_t n_own;
 	uint32_t stretch; /* intervals of probes are so many times longer; 0: as 1 */
 };
 
@@ -86,6 +88,12 @@ uint16_t steering_mtu_known(const struct steering *s, const struct steering_node
 uint16_t steering_mtu_of_site(const struct steering *s, size_t site); /* 0: not known */
 /* Between two padded probes on a path of which nothing new is found. */
 uint64_t steering_mtu_period_us(const struct steering_path *path);
+
+/*
+ * steering_own.c: read the host's addresses anew. Returns true if they are others than before. On
+ * failure those before stay.
+ */
+bool steering_own_read(struct steering *s);
 
 /* steering_pace.c: how often probes are sent on a path, and what they cost each way. */
 #define STEERING_PROBE_BITS_MAX 10000000u /* a second, of all paths */
