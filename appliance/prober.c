@@ -268,7 +268,8 @@ static void search_due(struct prober *prober, struct probed *path, uint64_t now)
 	search->next_us = now + search_wait(path);
 	if (search->tries && !path_answers(path))
 		return; /* it is down: nothing is known of this length */
-	if (search->tries == PROBER_MTU_TRIES) {
+	if (search->tries ==
+	    (search->state == SEARCH_KNOWN ? PROBER_MTU_KNOWN_TRIES : PROBER_MTU_TRIES)) {
 		search_result(prober, path, false, now);
 		return;
 	}

@@ -10,7 +10,8 @@
  *
  * Padded probes find what a path carries: the reply is as long as the request, so one that comes
  * tells of both directions. What was found the last time is tried first, then the longest; if it
- * fails three times, the border is searched by halves. A path that is silent altogether says nothing
+ * fails three times (what was found, five times: that it holds is asked often, and a path that
+ * loses packets is not narrow), the border is searched by halves. A path that is silent altogether says nothing
  * about lengths, so tries wait while normal probes are not answered either.
  */
 #ifndef NETPAS_PROBER_H
@@ -27,6 +28,7 @@ struct prober;
 struct sd_event;
 
 #define PROBER_MTU_TRIES 3
+#define PROBER_MTU_KNOWN_TRIES 5
 #define PROBER_MTU_PACE_US 200000u /* between two tries, and how long a reply may take at least */
 
 struct prober_path {
