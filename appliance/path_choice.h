@@ -87,10 +87,10 @@ struct path_memory {
 
 struct path_choice {
 	enum dp_class class;
-	bool settled;		     /* the first was chosen among living ones */
-	bool gone;		     /* the first of the last decision is no path any more */
-	uint8_t n_order;	     /* of all paths */
-	uint8_t order[DP_PATHS_MAX]; /* the whole one, best first */
+	bool settled;			/* the first was chosen among living ones */
+	bool gone;			/* the first of the last decision is no path any more */
+	uint8_t n_order;		/* of all paths */
+	uint8_t order[DP_PATHS_MAX];	/* the whole one, best first */
 	uint8_t next[PATH_CHOICE_NEXT]; /* after the first, of the last decision; or DP_NO_PATH */
 	enum path_reason reason;
 	uint64_t since_us;			 /* the first is first */

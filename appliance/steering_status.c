@@ -60,9 +60,9 @@ static void find_problems(const struct steering *s, json_t *problems)
 			snprintf(
 				text, sizeof(text),
 				"to %s: its tunnel carries %u bytes only (%s): IPv6 packets that are "
-				"not TCP are lost from there to %u",
-				name, node->mtu.mtu, steering_mtu_reason(s, node->id, reason),
-				PATH_MTU_DEVICE_MIN);
+				"not TCP are lost from there to %d",
+				name, (unsigned int)node->mtu.mtu,
+				steering_mtu_reason(s, node->id, reason), PATH_MTU_DEVICE_MIN);
 			add_problem(problems, text);
 		}
 		if (!node->decision.n_order ||

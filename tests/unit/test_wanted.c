@@ -279,7 +279,9 @@ static void test_limited_mtu(void **state)
 	const struct fixture *f = *state;
 	static const struct {
 		uint16_t mtu, device, route;
-	} table[] = { { 1298, 1298, 0 }, { 1280, 1280, 0 }, { 1232, 1280, 1232 }, { 1300, 1300, 0 } };
+	} table[] = {
+		{ 1298, 1298, 0 }, { 1280, 1280, 0 }, { 1232, 1280, 1232 }, { 1300, 1300, 0 }
+	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		size_t routes = 0;
