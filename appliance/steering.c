@@ -99,8 +99,8 @@ static void node_inherit(struct steering_node *node, const struct steering_node 
 		node->changes[i].after = renumber(map, change->after);
 	}
 	/* What was the most that was asked for says nothing if more is asked for. */
-	for (size_t i = 0; i < node->n_paths && node->payload != old->payload; i++) {
-		if (node->paths[i].payload >= old->payload)
+	for (size_t i = 0; i < node->n_paths && node->carry != old->carry; i++) {
+		if (node->paths[i].payload >= old->carry)
 			node->paths[i].payload = 0;
 		node->paths[i].searched_us = 0;
 	}
@@ -109,6 +109,17 @@ static void node_inherit(struct steering_node *node, const struct steering_node 
 	node->choice = old->choice;
 	node->decision = old->decision;
 	path_choice_renumber(&node->choice, map);
+}
+
+/* A relay forwards what any two sites send to each other: it should choose ways that carry it. */
+static uint16_t relay_carry(const struct config *config)
+{
+	uint16_t mtu = config->mesh.mtu;
+
+	for (size_t i = 0; i < config->mesh.n_policies; i++)
+		if (config->mesh.policies[i].mtu > mtu)
+			mtu = config->mesh.policies[i].mtu;
+	return (uint16_t)(mtu + PATH_MTU_OVERHEAD);
 }
 
 static int node_init(struct steering *s, const struct config *config, uint16_t id, size_t site,
@@ -139,6 +150,9 @@ static int node_init(struct steering *s, const struct config *config, uint16_t i
 		node->lanes = config_policy_lanes(&config->mesh, &policy);
 		node->lane = config_policy_lane(&config->mesh, &policy);
 		node->payload = (uint16_t)(policy.mtu + PATH_MTU_OVERHEAD);
+		node->carry = node->payload;
+	} else if (site != SIZE_MAX) {
+		node->carry = relay_carry(config);
 	}
 	path_choice_init(&node->choice, class_of(node->class));
 	path_mtu_init(&node->mtu);
@@ -368,7 +382,7 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 		paths[i] = node->paths[i].way.path;
 		metrics[i] = node->paths[i].metrics;
 	}
-	path_choice_update(&node->choice, paths, metrics, node->n_paths, node->payload, now,
+	path_choice_update(&node->choice, paths, metrics, node->n_paths, node->carry, now,
 			   &decision);
 	if (decision.changed) {
 		node->changes[node->n_changes++ % STEERING_CHANGES] =

@@ -25,7 +25,7 @@ void steering_mtu_search(struct steering *s, struct steering_node *node, size_t 
 	const uint64_t alive_us = path->stats.alive_since_us;
 	struct prober_status status;
 
-	if (!node->payload || !path->metrics.alive ||
+	if (!node->carry || !path->metrics.alive ||
 	    prober_get(s->prober, node->id, (uint8_t)number, &status))
 		return;
 	if (path->searched_us && status.searching)
@@ -34,7 +34,7 @@ void steering_mtu_search(struct steering *s, struct steering_node *node, size_t 
 	    now - path->searched_us >= SEARCH_US) {
 		path->searched_us = path->confirmed_us = now;
 		(void)prober_search_mtu(s->prober, node->id, (uint8_t)number, PATH_MTU_PAYLOAD_MIN,
-					node->payload);
+					node->carry);
 	} else if (path->carries && now - path->confirmed_us >= CONFIRM_US) {
 		path->confirmed_us = now;
 		(void)prober_confirm_mtu(s->prober, node->id, (uint8_t)number);
@@ -67,9 +67,9 @@ void steering_mtu_found(struct steering *s, struct steering_node *node, size_t n
 	if (!payload)
 		log_info("path %zu to %s: carries not even %u bytes of UDP payload", number, name,
 			 PATH_MTU_PAYLOAD_MIN);
-	else if (payload < node->payload || (before && before < node->payload))
+	else if (payload < node->carry || (before && before < node->carry))
 		log_info("path %zu to %s: carries %u bytes of UDP payload, %u are wanted", number,
-			 name, payload, node->payload);
+			 name, payload, node->carry);
 }
 
 bool steering_mtu_update(struct steering *s, struct steering_node *node, uint64_t now)

@@ -41,6 +41,7 @@ struct steering_node {
 	uint8_t lane;			    /* the first of its class */
 	unsigned int adopted[DP_LANES_MAX]; /* interfaces that an earlier daemon let be used */
 	uint16_t payload;		    /* the longest that its tunnel sends; 0: no tunnel */
+	uint16_t carry;			    /* the longest that its paths should carry; 0: any */
 	struct steering_path *paths;
 	size_t n_paths;
 	struct path_choice choice;

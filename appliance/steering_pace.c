@@ -59,8 +59,8 @@ static uint32_t packet_bits(const struct steering_path *path, uint32_t payload)
 double steering_pace_bits(const struct steering_node *node, const struct steering_path *path)
 {
 	const double padded =
-		node->payload ? packet_bits(path, path->payload > 1 ? path->payload : node->payload)
-			      : 0;
+		node->carry ? packet_bits(path, path->payload > 1 ? path->payload : node->carry)
+			    : 0;
 
 	return packet_bits(path, DP_PROBE_LEN) * 1e6 / path->interval_us +
 	       padded * 1e6 / (double)steering_mtu_period_us(path);

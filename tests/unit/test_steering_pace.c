@@ -42,7 +42,7 @@ static struct steering *world_init(size_t n)
 
 		node->id = (uint16_t)(i + 2);
 		node->site = i;
-		node->payload = 1452;
+		node->carry = 1452;
 		node->paths = w->paths[i];
 		node->n_paths = PATHS;
 		node->decision = (struct path_decision){
@@ -139,7 +139,7 @@ static void what_is_shown(void **state)
 	assert_true(steering_pace_bits(&s->nodes[0], path) - (99200 + 5920) < 0.01);
 	assert_true((99200 + 5920) - steering_pace_bits(&s->nodes[0], path) < 0.01);
 	/* To a relay there is no tunnel. */
-	s->nodes[0].payload = 0;
+	s->nodes[0].carry = 0;
 	assert_true(steering_pace_bits(&s->nodes[0], path) - 99200 < 0.01);
 }
 
