@@ -33,22 +33,37 @@ void path_mtu_renumber(struct path_mtu *mtu, const uint8_t map[static DP_PATHS_M
 		mtu->path = map[mtu->path];
 }
 
-static bool may_be_taken(const struct path_decision *decision, enum dp_class class, uint8_t number)
+/* The positions of the order over which the programs spread flows (dp_node.spread). */
+static unsigned int spread_now(const struct path_decision *decision,
+			       const struct path_metrics *metrics)
 {
-	return path_decision_is_near(decision, number) ||
-	       (class == DP_CLASS_BULK && memchr(decision->order, number, decision->n_order));
+	unsigned int alive = 0;
+
+	for (unsigned int i = 0; i < decision->n_order; i++)
+		if (metrics[decision->order[i]].alive)
+			alive |= 1u << i;
+	return alive & decision->spread ? alive & decision->spread : alive;
+}
+
+static bool may_be_taken(const struct path_decision *decision, unsigned int spread, uint8_t number)
+{
+	for (unsigned int i = 0; i < decision->n_order; i++)
+		if (decision->order[i] == number && spread >> i & 1)
+			return true;
+	return path_decision_is_near(decision, number);
 }
 
 bool path_mtu_update(struct path_mtu *mtu, const struct path_decision *decision,
 		     const struct path_metrics *metrics, const uint16_t *payloads, size_t n,
-		     enum dp_class class, uint16_t configured, uint64_t now_us)
+		     bool bulk, uint16_t configured, uint64_t now_us)
 {
+	const unsigned int spread = bulk ? spread_now(decision, metrics) : 0;
 	const uint16_t before = mtu->mtu;
 	uint16_t bound = configured;
 	uint8_t path = DP_NO_PATH;
 
 	for (uint8_t i = 0; i < n; i++) {
-		if (!metrics[i].alive || !payloads[i] || !may_be_taken(decision, class, i))
+		if (!metrics[i].alive || !payloads[i] || !may_be_taken(decision, spread, i))
 			continue;
 		if (path_mtu_of(payloads[i]) >= bound)
 			continue;

@@ -4,7 +4,7 @@
  *
  * It is that of the configuration, or less: what all the paths carry that packets may take now
  * without anybody being asked, as far as they are alive and were measured. These are the near ones
- * of the decision (path_choice.h) and the first one's partner; of class bulk all in the order. If
+ * of the decision (path_choice.h) and the first one's partner; and those that flows are spread over. If
  * it were that of the path in use alone, then after its death the packets of the full length would
  * vanish on a narrower one until the daemon has noticed and every sender was told: some tenths of
  * a second more, and that in the moment in which 50 ms are promised. What it costs is little: of
@@ -51,11 +51,11 @@ void path_mtu_renumber(struct path_mtu *mtu, const uint8_t map[static DP_PATHS_M
 
 /*
  * payloads[i]: the longest UDP payload that path i was found to carry; 0: not known, 1: not even
- * PATH_MTU_PAYLOAD_MIN. Returns true if the MTU changed.
+ * PATH_MTU_PAYLOAD_MIN. bulk: flows are spread. Returns true if the MTU changed.
  */
 bool path_mtu_update(struct path_mtu *mtu, const struct path_decision *decision,
 		     const struct path_metrics *metrics, const uint16_t *payloads, size_t n,
-		     enum dp_class class, uint16_t configured, uint64_t now_us);
+		     bool bulk, uint16_t configured, uint64_t now_us);
 
 /* The tunnel's MTU for a path's payload. */
 uint16_t path_mtu_of(uint16_t payload);

@@ -72,6 +72,15 @@ void steering_mtu_found(struct steering *s, struct steering_node *node, size_t n
 			 name, payload, node->carry);
 }
 
+/* Whether one of the tunnels to it spreads its flows. */
+static bool spreads(const struct steering *s, const struct steering_node *node)
+{
+	for (unsigned int lane = 0; lane < CONFIG_LANES_MAX; lane++)
+		if (node->lanes >> lane & 1 && s->config->mesh.lanes[lane] == CONFIG_CLASS_BULK)
+			return true;
+	return false;
+}
+
 bool steering_mtu_update(struct steering *s, struct steering_node *node, uint64_t now)
 {
 	struct path_metrics metrics[DP_PATHS_MAX];
@@ -86,8 +95,7 @@ bool steering_mtu_update(struct steering *s, struct steering_node *node, uint64_
 		payloads[i] = node->paths[i].payload;
 	}
 	if (!path_mtu_update(&node->mtu, &node->decision, metrics, payloads, node->n_paths,
-			     node->choice.class, (uint16_t)(node->payload - PATH_MTU_OVERHEAD),
-			     now))
+			     spreads(s, node), (uint16_t)(node->payload - PATH_MTU_OVERHEAD), now))
 		return false;
 	if (node->mtu.path != DP_NO_PATH)
 		snprintf(why, sizeof(why), "path %u carries no more", node->mtu.path);

@@ -274,21 +274,20 @@ json_t *steering_paths(struct steering *s)
 		for (size_t p = 0; p < node->n_paths; p++)
 			json_array_append_new(paths, make_path(s, node, p, now));
 		json_array_append_new(
-			peers,
-			json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:s, s:f, s:o, s:o, s:o}", "peer",
-				  steering_node_name(s->config, node->id), "id", (int)node->id,
-				  "class", config_class_names[node->class], "lanes",
-				  make_lanes(s, node), "path",
-				  decision->n_order ? json_integer(decision->order[0])
-						    : json_null(),
-				  "second",
-				  decision->n_order && decision->second[0] != DP_NO_PATH
-					  ? json_integer(decision->second[0])
-					  : json_null(),
-				  "reason", path_reason_names[node->choice.reason], "since_s",
-				  (double)(now - node->choice.since_us) / 1e6, "mtu",
-				  make_mtu(s, node), "paths", paths, "history",
-				  make_choices(node, now)));
+			peers, json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:s, s:f, s:o, s:o, s:o}",
+					 "peer", steering_node_name(s->config, node->id), "id",
+					 (int)node->id, "class", config_class_names[node->class],
+					 "lanes", make_lanes(s, node), "path",
+					 decision->n_order ? json_integer(decision->order[0])
+							   : json_null(),
+					 "second",
+					 decision->n_order && decision->second[0] != DP_NO_PATH
+						 ? json_integer(decision->second[0])
+						 : json_null(),
+					 "reason", path_reason_names[node->choice.reason],
+					 "since_s", (double)(now - node->choice.since_us) / 1e6,
+					 "mtu", make_mtu(s, node), "paths", paths, "history",
+					 make_choices(node, now)));
 	}
 	return json_pack("{s:b, s:s, s:f, s:i, s:o}", "on", s->programs != NULL, "reason",
 			 s->reason, "probe_bits_per_s_max", (double)STEERING_PROBE_BITS_MAX,

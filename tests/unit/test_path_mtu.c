@@ -21,7 +21,7 @@ struct world {
 	struct path_decision decision;
 	struct path_metrics metrics[N_PATHS];
 	uint16_t payloads[N_PATHS];
-	enum dp_class class;
+	bool bulk;
 	uint16_t configured;
 	uint64_t now_us;
 };
@@ -44,7 +44,7 @@ static void world_init(struct world *w)
 static bool update(struct world *w, uint64_t after_us)
 {
 	w->now_us += after_us;
-	return path_mtu_update(&w->mtu, &w->decision, w->metrics, w->payloads, N_PATHS, w->class,
+	return path_mtu_update(&w->mtu, &w->decision, w->metrics, w->payloads, N_PATHS, w->bulk,
 			       w->configured, w->now_us);
 }
 
@@ -70,26 +70,32 @@ static void what_is_not_known_limits_nothing(void **state)
 
 static void whose_word_counts(void **state)
 {
-	/* The one in use, its partner, the third: yes. Others, unless flows are spread: no. */
-	static const bool counts[DP_CLASS_MAX][N_PATHS] = {
-		[DP_CLASS_BEST] = { true, true, true, false },
-		[DP_CLASS_PROTECTED] = { true, true, true, false },
-		[DP_CLASS_BULK] = { true, true, true, true },
-	};
 	struct world w;
 
 	(void)state;
-	for (int class = 0; class < DP_CLASS_MAX; class ++) {
+	/* The one in use, its partner, the third: yes. Others, unless flows are spread over them: no. */
+	for (unsigned int bulk = 0; bulk < 2; bulk++) {
 		for (uint8_t i = 0; i < N_PATHS; i++) {
+			const bool counts = i < 3 || bulk;
+
 			world_init(&w);
-			w.class = (enum dp_class) class;
+			w.bulk = bulk;
 			update(&w, 0);
 			w.payloads[i] = 1352;
-			assert_int_equal(update(&w, S), counts[class][i]);
-			expect(&w, counts[class][i] ? 1320 : CONFIGURED,
-			       counts[class][i] ? i : DP_NO_PATH);
+			assert_int_equal(update(&w, S), counts);
+			expect(&w, counts ? 1320 : CONFIGURED, counts ? i : DP_NO_PATH);
 		}
 	}
+	/* Flows are spread over candidates, as long as one of them lives; over all others then. */
+	world_init(&w);
+	w.bulk = true;
+	w.decision.spread = 1;
+	w.payloads[3] = 1352;
+	update(&w, 0);
+	expect(&w, CONFIGURED, DP_NO_PATH);
+	w.metrics[0].alive = false;
+	update(&w, S);
+	expect(&w, 1320, 3);
 	/* The partner counts wherever it is. */
 	world_init(&w);
 	w.decision.second[0] = 3;
