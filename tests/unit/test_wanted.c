@@ -269,7 +269,8 @@ static void test_relay(void **state)
 	assert_int_equal(s->n_sysctls, sizeof(paths) / sizeof(paths[0]));
 	for (size_t i = 0; i < s->n_sysctls; i++) {
 		assert_string_equal(s->sysctls[i].path, paths[i]);
-		assert_string_equal(s->sysctls[i].value, strstr(paths[i], "forwarding") ? "1" : "2");
+		assert_string_equal(s->sysctls[i].value,
+				    strstr(paths[i], "forwarding") ? "1" : "2");
 	}
 }
 
