@@ -14,6 +14,13 @@
 #
 # RELAYS=n (up to 3): pop1 at x1 (198.51.101.2), pop2 at x2 (198.51.102.2), pop3 at x1 (198.51.103.2).
 #
+# LINES="NAME...": these links of the Internet are WAN lines (docs/wan-emulator.md), which
+# topology_wanem sets while everything runs:
+#	ispa-X, ispb-X, popN	the access of that provider or relay; ab: to it, ba: from it
+#	core			between x1 and x2; ab: to x2
+#	transit1, transit2	at x1, x2: what comes there from a site and is for another one, and not
+#				for a relay, goes round by it; ab: from the site of the lower number
+#
 # The gateways' WAN addresses are private; ispa-X maps the first of each to 203.0.113.(16S+2),
 # .(16S+3), ispb-X the second to 192.0.2.(16S+2), .(16S+3), one to one and without state, as clouds
 # do. Customers reach the web by their own router's uplink (source NAT there), also from site to
@@ -23,6 +30,7 @@
 
 SITES=${SITES:-2}
 RELAYS=${RELAYS:-0}
+LINES=${LINES:-}
 DATAPLANE=${DATAPLANE:-auto} # of all nodes
 ENGINE=${ENGINE:-user}
 MESH_MTU=${MESH_MTU:-1420}
@@ -80,9 +88,16 @@ topology_network() {
 	done
 	lab_bridge "${bridges[@]}"
 	lab_node "${nodes[@]}"
+	if [[ $LINES ]]; then
+		lab_node lines
+		lab_sysctl lines net/ipv6/conf/all/disable_ipv6=1 net/ipv6/conf/default/disable_ipv6=1
+	fi
 	_topology_core
 	for s in $(seq 1 "$SITES"); do
 		_topology_site "$s"
+	done
+	for n in transit1 transit2; do
+		! _is_line $n || _topology_transit $n
 	done
 	for n in "${POPS[@]}"; do
 		_topology_relay "$n"
@@ -96,10 +111,56 @@ _topology_router() {
 		net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/default/send_redirects=0
 }
 
+_is_line() {
+	[[ " $LINES " = *" $1 "* ]]
+}
+
+# _topology_link NAME NODE IF NODE IF: a link of the Internet, with a line in the middle if it is one.
+_topology_link() {
+	if ! _is_line "$1"; then
+		lab_link "$2" "$3" "$4" "$5"
+		return
+	fi
+	lab_link "$2" "$3" lines "$1-a"
+	lab_link lines "$1-b" "$4" "$5"
+	lab_daemon lines "$1" wanem -c "$LAB_DIR/lines/$1.ctl" "$1-a" "$1-b"
+	lab_wait "the line $1" 5 topology_wanem "$1" stats || lab_die "no line $1"
+}
+
+# topology_wanem LINE SETTING...|stats|show|reset: to the emulator of the line.
+topology_wanem() {
+	local line=$1
+	shift
+	wanem ctl "$LAB_DIR/lines/$line.ctl" "$@"
+}
+
+# Both ends are at the same router, and what comes out of it is routed on as from anywhere. The
+# neighbour is given by hand: nobody asks himself.
+_topology_transit() {
+	local x=x${1#transit} a b prefix
+	lab_sysctl "$x" net/ipv4/conf/all/rp_filter=0 net/ipv4/conf/default/rp_filter=0
+	_topology_link "$1" "$x" east "$x" west
+	lab_sysctl "$x" net/ipv4/conf/east/rp_filter=0 net/ipv4/conf/west/rp_filter=0
+	lab_ip "$x" <<-END
+		neigh add 100.67.0.2 lladdr $(lab_in "$x" cat /sys/class/net/west/address) dev east nud permanent
+		neigh add 100.67.0.1 lladdr $(lab_in "$x" cat /sys/class/net/east/address) dev west nud permanent
+		route add default via 100.67.0.2 dev east onlink table 101
+		route add default via 100.67.0.1 dev west onlink table 102
+	END
+	for a in $(seq 1 "$SITES"); do
+		for b in $(seq 1 "$SITES"); do
+			[[ $a != "$b" ]] || continue
+			for prefix in "203.0.113.$((b * 16))/28" "192.0.2.$((b * 16))/28" "198.18.$b.0/30"; do
+				lab_ip "$x" <<<"rule add pref 100 iif ${SITE_NAMES[a]} to $prefix lookup $((a < b ? 101 : 102))"
+			done
+		done
+	done
+}
+
 _topology_core() {
 	_topology_router x1
 	_topology_router x2
-	lab_link x1 x2 x2 x1
+	_topology_link core x1 x2 x2 x1
 	lab_link x1 web web eth0
 	lab_ip x1 <<-END
 		addr add 100.66.0.1/30 dev x2
@@ -123,8 +184,8 @@ _topology_site() {
 	# the Internet's side
 	_topology_router "$a"
 	_topology_router "$b"
-	lab_link x1 "$n" "$a" x1
-	lab_link x2 "$n" "$b" x2
+	_topology_link "$a" x1 "$n" "$a" x1
+	_topology_link "$b" x2 "$n" "$b" x2
 	lab_link "$a" wan "wan-$n" ispa
 	lab_link "$b" wan "wan-$n" ispb
 	lab_link "$a" cust "$c" up0
@@ -219,7 +280,7 @@ relay_id() { echo "$((100 + ${1#pop}))"; }
 _topology_relay() {
 	local net=198.51.10${1#pop} x
 	x=$(relay_router "$1")
-	lab_link "$x" "$1" "$1" wan0
+	_topology_link "$1" "$x" "$1" "$1" wan0
 	lab_ip "$x" <<<"addr add $net.1/30 dev $1"
 	[[ $x = x1 ]] || lab_ip x1 <<<"route add $net.0/30 via 100.66.0.2"
 	lab_ip "$1" <<-END
@@ -287,7 +348,11 @@ _topology_offload() {
 		lab_xdp_pass "wan-${SITE_NAMES[s]}" gwa gwb
 	done
 	for n in "${POPS[@]}"; do
-		lab_xdp_pass "$(relay_router "$n")" "$n"
+		if _is_line "$n"; then
+			lab_xdp_pass lines "$n-b"
+		else
+			lab_xdp_pass "$(relay_router "$n")" "$n"
+		fi
 	done
 }
 
