@@ -36,6 +36,7 @@ struct steering_change {
 struct steering_node {
 	uint16_t id;
 	size_t site; /* of the configuration; SIZE_MAX: a relay */
+	bool active; /* relays keep this: a gateway that says so */
 	enum config_class class;
 	unsigned int lanes;		    /* bits; 0: no tunnel */
 	uint8_t lane;			    /* the first of its class */

@@ -3,7 +3,9 @@
  * Probes are fast on the near paths (path_choice.h) to a gateway that is followed, if this node is
  * active: these carry traffic, or will as soon as another one dies; and on a path that loses
  * packets, to see when it is good again. They are a tenth as fast on the same paths to and from
- * gateways that stand by, and slow on all others.
+ * gateways that stand by, and slow on all others. Relays probe active gateways fast: two relays
+ * that look like disjoint paths may both reach a gateway by the same one of its addresses, and then
+ * nothing but their own next choice helps.
  *
  * Fast means 100 kbit/s for each path. With a hundred sites that is more than many a line has to
  * spare, and more than a daemon does beside its work; so all together have a bound, and if they
@@ -16,7 +18,7 @@
 /* Carries traffic to this peer, or will as soon as the one that does dies; or is to recover. */
 static bool is_near(const struct steering *s, const struct steering_node *node, size_t number)
 {
-	if (s->config->is_relay || node->site == SIZE_MAX)
+	if (node->site == SIZE_MAX)
 		return false;
 	return path_decision_is_near(&node->decision, (uint8_t)number) ||
 	       node->choice.memory[number].rank == PATH_RANK_BROWN;
@@ -25,8 +27,11 @@ static bool is_near(const struct steering *s, const struct steering_node *node, 
 bool steering_pace_carries(const struct steering *s, const struct steering_node *node,
 			   size_t number)
 {
-	return is_near(s, node, number) && s->self.active &&
-	       s->sites[node->site].current == node->id;
+	if (!is_near(s, node, number))
+		return false;
+	if (s->config->is_relay)
+		return node->active;
+	return s->self.active && s->sites[node->site].current == node->id;
 }
 
 static uint32_t wanted_us(const struct steering *s, const struct steering_node *node, size_t number)
