@@ -137,7 +137,7 @@ topology_wanem() {
 # Both ends are at the same router, and what comes out of it is routed on as from anywhere. The
 # neighbour is given by hand: nobody asks himself.
 _topology_transit() {
-	local x=x${1#transit} a b prefix
+	local x=x${1#transit}
 	lab_sysctl "$x" net/ipv4/conf/all/rp_filter=0 net/ipv4/conf/default/rp_filter=0
 	_topology_link "$1" "$x" east "$x" west
 	lab_sysctl "$x" net/ipv4/conf/east/rp_filter=0 net/ipv4/conf/west/rp_filter=0
@@ -147,11 +147,19 @@ _topology_transit() {
 		route add default via 100.67.0.2 dev east onlink table 101
 		route add default via 100.67.0.1 dev west onlink table 102
 	END
+	topology_transit "$1" add
+}
+
+# topology_transit TRANSIT add|del: traffic goes round by it, or straight through the router.
+topology_transit() {
+	local a b prefix
 	for a in $(seq 1 "$SITES"); do
 		for b in $(seq 1 "$SITES"); do
 			[[ $a != "$b" ]] || continue
 			for prefix in "203.0.113.$((b * 16))/28" "192.0.2.$((b * 16))/28" "198.18.$b.0/30"; do
-				lab_ip "$x" <<<"rule add pref 100 iif ${SITE_NAMES[a]} to $prefix lookup $((a < b ? 101 : 102))"
+				lab_ip "x${1#transit}" <<-END
+					rule $2 pref 100 iif ${SITE_NAMES[a]} to $prefix lookup $((a < b ? 101 : 102))
+				END
 			done
 		done
 	done
