@@ -505,10 +505,19 @@ static void test_end(void **state)
 	kill(middle, SIGKILL);
 	assert_int_equal(end_await(wanem_pid), 0);
 	assert_int_equal(access(control, F_OK), -1);
-	wanem_pid = 0;
 	end_await(middle);
 	close(fds[0]);
 	close(fds[1]);
+	/* Down it may come up again; deleted then, it will not. */
+	wanem_pid = wanem_exec("delay 1s");
+	wanem_await();
+	space_enter(1);
+	assert_int_equal(system("ip link set wb down"), 0);
+	assert_non_null(strstr(ask("show"), "delay 1s"));
+	assert_int_equal(system("ip link del wb"), 0);
+	status = end_await(wanem_pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	wanem_pid = 0;
 }
 
 static int clear(void **state)

@@ -48,6 +48,7 @@
 #define CLIENTS 4
 #define REQUEST_MAX 2048
 #define REPLY_MAX 4096
+#define CHECK_NS NS /* between two looks whether the interfaces are still there */
 
 struct port {
 	const char *name;
@@ -468,9 +469,24 @@ static void realtime_try(void)
 	(void)mlockall(MCL_CURRENT);
 }
 
+/*
+ * An interface that was down when it was deleted says nothing on its socket. One of the same name
+ * may be there again: it is another one.
+ */
+static int ports_check(const struct wanem *wanem)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		if (if_nametoindex(wanem->ports[i].name) == wanem->ports[i].index)
+			continue;
+		fprintf(stderr, "wanem: %s is gone\n", wanem->ports[i].name);
+		return -ENODEV;
+	}
+	return 0;
+}
+
 static struct timespec sleep_length(const struct wanem *wanem)
 {
-	int64_t now = clock_ns(CLOCK_MONOTONIC), left = 3600 * NS;
+	int64_t now = clock_ns(CLOCK_MONOTONIC), left = CHECK_NS;
 
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct direction *direction = &wanem->directions[i];
@@ -492,6 +508,7 @@ static int wanem_loop(struct wanem *wanem)
 		CLIENT = PORTS + 2,
 		POLLS = CLIENT + CLIENTS
 	};
+	int64_t checked = clock_ns(CLOCK_MONOTONIC);
 	struct pollfd polls[POLLS];
 
 	for (;;) {
@@ -512,12 +529,17 @@ static int wanem_loop(struct wanem *wanem)
 			return -errno;
 		if (polls[SIGNALS].revents != 0)
 			return 0;
+		/* Who asks by the socket learns at once. */
+		if (polls[LISTENER].revents != 0 ||
+		    clock_ns(CLOCK_MONOTONIC) - checked >= CHECK_NS) {
+			checked = clock_ns(CLOCK_MONOTONIC);
+			if (ports_check(wanem) < 0)
+				return -ENODEV;
+		}
 		for (unsigned int i = 0; i < 2; i++) {
 			if (polls[PORTS + i].revents != 0 &&
-			    direction_read(&wanem->directions[i]) < 0) {
-				fprintf(stderr, "wanem: %s is gone\n", wanem->ports[i].name);
+			    direction_read(&wanem->directions[i]) < 0 && ports_check(wanem) < 0)
 				return -ENODEV;
-			}
 			direction_pump(&wanem->directions[0]);
 			direction_pump(&wanem->directions[1]);
 		}
