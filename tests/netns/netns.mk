@@ -25,7 +25,7 @@ $(NETNS_BINS): $(BUILD)/netns/%: tests/netns/%.c $(BUILD)/libnetpas.a
 check-netns: deps programs lab-tools netns-bins ## gateways end to end in network namespaces (root)
 	$(Q)tests/netns/run $(BUILD) $(CHECK)/netns.tap $(TESTS)
 
-demo: deps programs lab-tools ## two sites, traffic, a dead gateway: what the customer sees
+demo: deps programs lab-tools ## a bad Internet made good; a provider, a relay, a gateway die: what the customer sees
 	$(Q)BUILD=$(BUILD) tests/netns/demo
 
 lab: deps programs lab-tools ## the same network standing, with a shell (SITES=2|3, ENGINE=)
