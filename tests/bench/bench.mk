@@ -25,7 +25,13 @@ $(BUILD)/bench/blast.bpf.o: tests/bench/blast.bpf.c tests/bench/blast.h | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
-bench: deps programs lab-tools bench-bins ## measure into build/bench/results.json (BENCH=name: one; root)
+# Packages of which one measurement alone makes use, and does without where they cannot be had.
+.PHONY: bench-coturn
+bench-coturn: deps
+	$(Q)tests/bench/coturn $(BUILD)/bench/coturn || :
+BENCH_PACKAGES := $(if $(filter relay_vs_userspace,$(or $(BENCH),relay_vs_userspace)),bench-coturn)
+
+bench: deps programs lab-tools bench-bins $(BENCH_PACKAGES) ## measure into build/bench/results.json (BENCH=name: one; root)
 	$(Q)tests/bench/run $(BUILD) $(BENCH)
 
 bench-list: ## what there is to measure

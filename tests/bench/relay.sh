@@ -10,6 +10,7 @@
 
 bench relay_pps "packets a second by the relay's program on one core; beside a bare XDP_TX"
 bench relay_vs_kernel "the same beside the kernel's forwarding with the same rewriting by nftables"
+bench relay_vs_userspace "the same beside coturn, both with one core"
 bench bpf_ns "nanoseconds of a packet in each program; beside an empty program"
 
 _relay_living() {
@@ -47,14 +48,19 @@ _relay_up() {
 	return 1
 }
 
-# _relay_rate NODE ADDRESS WANTED LEN [HEAD]: packets a second that come back by it.
-_relay_rate() {
+# _relay_blast NODE FROM TO WANTED LEN HEAD: packets a second that come back by it.
+SENDER=() # what blast is run by
+_relay_blast() {
 	local mac
 	mac=$(lab_in "$1" cat /sys/class/net/wan0/address) || return
-	lab_in x1 "$BUILD/bench/blast" send "$1" "$mac" \
-		"$(gateway_public fra-a 1):$((16384 + GATEWAY_ID[sin-a]))" \
-		"$2:$((16384 + GATEWAY_ID[fra-a]))" "$3" "$4" "${5:-04000000}" "${SECONDS_EACH:-1}" |
-		jq -e '.pps | select(. > 0)'
+	lab_in x1 "${SENDER[@]}" "$BUILD/bench/blast" send "$1" "$mac" "${@:2}" "${SECONDS_EACH:-1}" |
+		tee "$LAB_DIR/blast.json" | jq -e '.pps | select(. > 0)'
+}
+
+# _relay_rate NODE ADDRESS WANTED LEN [HEAD]: of WireGuard's data from fra-a for sin-a.
+_relay_rate() {
+	_relay_blast "$1" "$(gateway_public fra-a 1):$((16384 + GATEWAY_ID[sin-a]))" \
+		"$2:$((16384 + GATEWAY_ID[fra-a]))" "$3" "$4" "${5:-04000000}"
 }
 
 # _relay_bare COMMAND...: with the bare program in place of the relay's, on the same link.
@@ -135,6 +141,57 @@ relay_vs_kernel() {
 			"the kernel's forwarding with $kind rewriting of the same two addresses by nftables, of the same frames on a cable of the same kind" \
 			"$(printf '%s\n' "${kernel[@]}" | array)"
 	done
+}
+
+# Without credentials: TURN asks for them with requests, not with data. It has one CPU, so it is told
+# of one thread; more of them change nothing.
+_relay_turnserver() {
+	lab_daemon -1 plain coturn env LD_LIBRARY_PATH="$libraries" chrt -f 2 "$turnserver" -n -m 1 \
+		--no-auth --no-tls --no-dtls --no-tcp --no-cli --listening-ip 198.51.104.2 \
+		--relay-ip 198.51.104.2 --db /run/turndb --pidfile /run/turnserver.pid --log-file stdout
+	lab_wait "coturn" 10 _relay_turnserver_listens
+}
+_relay_turnserver_listens() {
+	[[ $(lab_in plain ss -Hlun "sport = :3478") ]]
+}
+# Sender and relay have one CPU, and have it before everybody else. Coturn has it before the sender
+# too, which goes on when all of a batch is read: as with a relay in the kernel, neither outruns the
+# other, and there is no rate of sending to be found at which the most gets through.
+relay_vs_userspace() {
+	local ours=() userspace=() next pin pid dropped libraries version SENDER=()
+	local client=198.51.104.1:16386 server=198.51.104.2:3478
+	local turnserver=$BUILD/bench/coturn/usr/bin/turnserver
+	libraries=$(echo "$BUILD"/bench/coturn/usr/lib/*-linux-gnu)
+	if ! version=$(LD_LIBRARY_PATH=$libraries "$turnserver" --version 2>/dev/null); then
+		echo "  relay_vs_userspace: skipped: there is no coturn"
+		return
+	fi
+	if ! chrt -f 1 true; then
+		echo "  relay_vs_userspace: skipped: no real-time scheduling"
+		return
+	fi
+	_relay_up || return
+	taskset -cp "$(taskset -cp $BASHPID | sed 's/.*[^0-9]//')" $BASHPID >/dev/null || return
+	SENDER=(chrt -f 1)
+	_relay_turnserver || return
+	coproc lab_in x1 "$BUILD/bench/turn_client" "$client" "$server" \
+		"$next:$((16384 + GATEWAY_ID[fra-a]))"
+	pid=$COPROC_PID
+	read -r <&"${COPROC[0]}" || return
+	for _ in $(seq "$TRIALS"); do
+		ours+=("$(_relay_rate pop1 "$(relay_public pop1)" "$next" 64)") || return
+		# ChannelData: channel 0x4000, 60 bytes.
+		userspace+=("$(_relay_blast plain "$client" "$server" "$next" 64 4000003c)") || return
+		cat "$LAB_DIR/blast.json" >>"$LAB_DIR/coturn.json"
+	done
+	exec {COPROC[1]}>&-
+	wait "$pid" || return
+	dropped=$(jq -s 'map(1 - .pps / .sent_pps) | max * 10000 | round / 100' "$LAB_DIR/coturn.json")
+	result relay_vs_userspace packets/s \
+		"as relay_pps_64, sender and relay on one CPU at real-time priority; alternating with the baseline" \
+		"$(printf '%s\n' "${ours[@]}" | array)" \
+		"coturn $version, ChannelData to a peer, 64 bytes of UDP payload in and 60 out, from the same sender, on a cable of the same kind and the same CPU, which coturn gets before the sender does: at most $dropped % were dropped" \
+		"$(printf '%s\n' "${userspace[@]}" | array)"
 }
 
 bpf_ns() {
