@@ -23,7 +23,6 @@
 
 #define TICK_US 100000
 #define CHECK_ENTRIES_MAX 4096 /* of a map, read in some milliseconds */
-#define HEARD_US 5000000       /* what a gateway says holds for so long */
 
 const char *steering_node_name(const struct config *config, uint16_t id)
 {
@@ -371,18 +370,6 @@ static void measure(struct steering *s, struct steering_node *node, uint64_t now
 	}
 }
 
-/* On a relay: whether the gateway was active when it spoke last, if that is not long ago. */
-static void hear(const struct steering *s, struct steering_node *node, uint64_t now)
-{
-	const int fd = programs_map(s->programs, "dp_heard");
-	struct dp_heard heard;
-
-	if (s->config->is_relay && node->site != SIZE_MAX)
-		node->active = !bpf_map_lookup_elem(fd, &node->id, &heard) &&
-			       heard.role == DP_ROLE_ACTIVE &&
-			       now < heard.last_ns / 1000 + HEARD_US;
-}
-
 /* True if the programs have to be told. */
 static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 {
@@ -471,7 +458,7 @@ static void look(struct steering *s, bool tell)
 	tell = self_changed(s) || tell;
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		measure(s, &s->nodes[i], now);
-		hear(s, &s->nodes[i], now);
+		steering_pace_hear(s, &s->nodes[i], now);
 		if (!s->nodes[i].n_paths)
 			continue;
 		tell = choose(s, &s->nodes[i], now) || tell;

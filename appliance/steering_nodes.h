@@ -99,6 +99,8 @@ bool steering_own_read(struct steering *s);
 
 /* steering_pace.c: how often probes are sent on a path, and what they cost each way. */
 #define STEERING_PROBE_BITS_MAX 10000000u /* a second, of all paths */
+/* On a relay: note whether the gateway was active when it spoke last, if that is not long ago. */
+void steering_pace_hear(const struct steering *s, struct steering_node *node, uint64_t now_us);
 bool steering_pace_carries(const struct steering *s, const struct steering_node *node,
 			   size_t number);
 uint32_t steering_pace_interval_us(const struct steering *s, const struct steering_node *node,

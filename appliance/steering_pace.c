@@ -13,10 +13,24 @@
  */
 #include "steering_nodes.h"
 
+#include <bpf/bpf.h>
+
 #define MIDDLE_INTERVALS 10 /* times the fast one: where failing over would lead */
+#define HEARD_US 5000000    /* what a gateway says holds for so long */
+
+void steering_pace_hear(const struct steering *s, struct steering_node *node, uint64_t now)
+{
+	const int fd = programs_map(s->programs, "dp_heard");
+	struct dp_heard heard;
+
+	if (s->config->is_relay && node->site != SIZE_MAX)
+		node->active = !bpf_map_lookup_elem(fd, &node->id, &heard) &&
+			       heard.role == DP_ROLE_ACTIVE &&
+			       now < heard.last_ns / 1000 + HEARD_US;
+}
 
 /* Carries traffic to this peer, or will as soon as the one that does dies; or is to recover. */
-static bool is_near(const struct steering *s, const struct steering_node *node, size_t number)
+static bool is_near(const struct steering_node *node, size_t number)
 {
 	if (node->site == SIZE_MAX)
 		return false;
@@ -27,7 +41,7 @@ static bool is_near(const struct steering *s, const struct steering_node *node, 
 bool steering_pace_carries(const struct steering *s, const struct steering_node *node,
 			   size_t number)
 {
-	if (!is_near(s, node, number))
+	if (!is_near(node, number))
 		return false;
 	if (s->config->is_relay)
 		return node->active;
@@ -42,7 +56,7 @@ static uint32_t wanted_us(const struct steering *s, const struct steering_node *
 
 	if (steering_pace_carries(s, node, number))
 		ms = mesh->probe_fast_ms;
-	else if (is_near(s, node, number) && middle_ms < ms)
+	else if (is_near(node, number) && middle_ms < ms)
 		ms = middle_ms;
 	return ms * 1000;
 }

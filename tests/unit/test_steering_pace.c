@@ -76,13 +76,17 @@ static void fast_where_it_matters(void **state)
 	s->sites[0].current = node->id;
 	s->self.active = false;
 	assert_int_equal(steering_pace_interval_us(s, node, 0), 100000);
-	/* Relays, and to relays. */
+	/* To relays. */
 	s->self.active = true;
 	node->site = SIZE_MAX;
 	assert_int_equal(steering_pace_interval_us(s, node, 0), 500000);
 	node->site = 0;
+	/* From relays to gateways that say that they are active, and to others. */
 	world.config.is_relay = true;
-	assert_int_equal(steering_pace_interval_us(s, node, 0), 500000);
+	assert_int_equal(steering_pace_interval_us(s, node, 0), 100000);
+	node->active = true;
+	assert_int_equal(steering_pace_interval_us(s, node, 0), 10000);
+	assert_int_equal(steering_pace_interval_us(s, node, 2), 500000);
 }
 
 static double cost(const struct steering *s)
