@@ -19,7 +19,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct blast_counted);
 } blast_counted SEC(".maps");
 
 /* The page of a frame is used again as its last receiver left it: what was changed is put right. */
@@ -45,14 +45,20 @@ int blast_count(struct xdp_md *ctx)
 	const struct iphdr *ip = (void *)(long)ctx->data + ETH_HLEN;
 	__u32 zero = 0;
 	const struct blast *blast = bpf_map_lookup_elem(&blast_values, &zero);
-	__u64 *counted;
+	struct blast_counted *counted;
 
 	if (!blast || (const void *)(word + BLAST_WORDS) > (void *)(long)ctx->data_end ||
 	    word[BLAST_MARK_WORD] != blast->word[BLAST_MARK_WORD])
 		return XDP_PASS;
 	counted = bpf_map_lookup_elem(&blast_counted, &zero);
-	if (counted && ip->daddr == blast->wanted)
-		++*counted;
+	if (!counted || ip->daddr != blast->wanted)
+		return XDP_DROP;
+	if (counted->packets % BLAST_STAMP == 0) {
+		counted->last_ns = bpf_ktime_get_ns();
+		if (!counted->first_ns)
+			counted->first_ns = counted->last_ns;
+	}
+	counted->packets++;
 	return XDP_DROP;
 }
 

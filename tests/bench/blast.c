@@ -13,7 +13,9 @@
  *
  * send: UDP FROM (address:port) TO (likewise), with LEN bytes of payload that begins with HEAD
  * (hex); those that come back to WANTED (an address) are counted, when the first tenth of the time
- * is over. Prints {"pps":N,"sent_pps":N}. IF gets the counting program, for good.
+ * is over. Prints {"pps":N,"sent_pps":N}, over the times from the first to the last of them in each
+ * run: around it the kernel waits for tens of milliseconds, which would make any two relays look
+ * alike. IF gets the counting program, for good.
  * swap: the XDP link pinned there has another program until standard input ends.
  */
 #include <arpa/inet.h>
@@ -27,6 +29,7 @@
 #include <net/if.h>
 #include <netinet/ether.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +40,7 @@
 #include "blast.h"
 
 #define BATCH 64
-#define CHUNK (BATCH * 4096) /* starting and ending a run takes milliseconds */
+#define CHUNK (BATCH * 4096)
 #define FILL 0x5a /* all bytes behind HEAD: a mark that is found wherever a relay puts it */
 #define FRAME_MAX 2048
 #define SUFFIX ".bpf.o"
@@ -90,17 +93,27 @@ static int map(const char *name)
 	return bpf_object__find_map_fd_by_name(object, name);
 }
 
-static unsigned long long counted(void)
+/* Of all CPUs; reset: zero is written then. */
+static struct blast_counted counted(bool reset)
 {
 	const int cpus = libbpf_num_possible_cpus();
-	uint64_t *each = calloc((size_t)cpus, sizeof(*each)), sum = 0;
+	struct blast_counted *each = calloc((size_t)cpus, sizeof(*each)), all = { 0 };
+	const uint32_t zero = 0;
 
-	if (!each || bpf_map_lookup_elem(map("blast_counted"), &(uint32_t){ 0 }, each))
+	if (!each || bpf_map_lookup_elem(map("blast_counted"), &zero, each))
 		die("counting", errno);
-	for (int i = 0; i < cpus; i++)
-		sum += each[i];
+	for (int i = 0; i < cpus; i++) {
+		all.packets += each[i].packets;
+		if (each[i].first_ns && (!all.first_ns || each[i].first_ns < all.first_ns))
+			all.first_ns = each[i].first_ns;
+		if (each[i].last_ns > all.last_ns)
+			all.last_ns = each[i].last_ns;
+	}
+	memset(each, 0, (size_t)cpus * sizeof(*each));
+	if (reset && bpf_map_update_elem(map("blast_counted"), &zero, each, BPF_ANY))
+		die("counting", errno);
 	free(each);
-	return sum;
+	return all;
 }
 
 /* -- Frames. -- */
@@ -190,9 +203,8 @@ static int verb_send(char **argv)
 	const unsigned int ifindex = if_nametoindex(argv[0]);
 	const size_t len = build(frame, argv);
 	const double seconds = atof(argv[7]);
-	unsigned long long first = 0, sent = 0;
+	double start, warm, packets = 0, sent = 0, took = 0;
 	struct blast values = { 0 };
-	double start, warm;
 	int rc;
 
 	memcpy(values.word, frame, sizeof(values.word));
@@ -206,14 +218,19 @@ static int verb_send(char **argv)
 	warm = now() + seconds / 10;
 	while (now() < warm)
 		send_chunk(program("blast_send"), frame, len, ifindex);
-	first = counted();
 	start = now();
 	do {
+		struct blast_counted back;
+
+		(void)counted(true);
 		send_chunk(program("blast_send"), frame, len, ifindex);
+		back = counted(false);
+		packets += (double)back.packets;
 		sent += CHUNK;
+		took += (double)(back.last_ns - back.first_ns) / 1e9;
 	} while (now() < start + seconds);
-	printf("{\"pps\":%.0f,\"sent_pps\":%.0f}\n", (double)(counted() - first) / (now() - start),
-	       (double)sent / (now() - start));
+	printf("{\"pps\":%.0f,\"sent_pps\":%.0f}\n", took > 0 ? packets / took : 0,
+	       took > 0 ? sent / took : 0);
 	return 0;
 }
 

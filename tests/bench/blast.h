@@ -15,4 +15,12 @@ struct blast {
 	__u32 reserved;
 };
 
+/* Of each CPU: what came back, and when; zeroed before a run. */
+struct blast_counted {
+	__u64 packets;
+	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC; the last one is true to BLAST_STAMP packets */
+};
+
+#define BLAST_STAMP 64 /* so that the clock, which is dear, is read rarely */
+
 #endif
