@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 #define DP_PIN_DIR "/sys/fs/bpf/netpas"
-#define DP_VERSION 2 /* of the maps' layout; pinned maps of another one are not adopted */
+#define DP_VERSION 3 /* of the maps' layout; pinned maps of another one are not adopted */
 
 #define DP_ID_MAX 4095
 #define DP_LANES_MAX 4
@@ -218,7 +218,16 @@ struct dp_traffic_key {
 	__u8 path;
 	__u8 direction;
 };
-/* dp_relayed, per CPU, by this: on relays. */
+/* Real packets, not batches. */
+struct dp_count {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/*
+ * dp_relayed, per CPU, by this: on relays. What a flow (below) has counted is added when its place
+ * is written again; until then both together are all.
+ */
 struct dp_relayed_key {
 	__u16 from, to;
 };
@@ -228,7 +237,7 @@ struct dp_hop {
 	struct dp_addr next_hop;
 	__u64 jiffy; /* when it said so; it holds no longer. 0: nothing */
 	__u32 ifindex;
-	__u8 destination_mac[6], source_mac[6];
+	__u32 macs[3]; /* as a frame begins: destination, source */
 };
 
 /* dp_flows, an array per CPU, by what relay_flow.h makes of the ends: where such packets went. */
@@ -236,18 +245,14 @@ struct dp_hop {
 struct dp_flow {
 	__u64 jiffy; /* when; 0: nothing */
 	struct dp_addr source, destination, new_source, new_destination;
-	__u16 source_port, destination_port;
-	__u16 from, to, path, reserved;
+	__be16 source_port, destination_port;
+	__u16 from, to;
+	__u16 difference; /* of the addresses, to UDP's sum */
+	__u8 family;	  /* 4, 6 */
+	__u8 reserved;
 	__u32 ifindex;
-	__u64 dead_ns; /* of the path */
-	__u8 destination_mac[6], source_mac[6];
-	__u32 reserved2;
-};
-
-/* Real packets, not batches. */
-struct dp_count {
-	__u64 packets;
-	__u64 bytes;
+	__u32 macs[3];		 /* as in dp_hop */
+	struct dp_count relayed; /* of these ends, that dp_relayed does not hold */
 };
 
 /* dp_buckets, by this: token buckets of the limits above. */
@@ -376,7 +381,7 @@ _Static_assert(sizeof(struct dp_sample) == 40, "sample");
 _Static_assert(sizeof(struct dp_reflection) == 40, "reflection");
 _Static_assert(sizeof(struct dp_heard) == 40, "heard");
 _Static_assert(sizeof(struct dp_hop) == 40, "hop");
-_Static_assert(sizeof(struct dp_flow) == 112, "flow");
+_Static_assert(sizeof(struct dp_flow) == 120, "flow");
 _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
 _Static_assert(sizeof(struct dp_route) == 20, "route");
 _Static_assert(sizeof(struct dp_site) == 124, "site");

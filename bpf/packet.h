@@ -256,6 +256,40 @@ static __always_inline enum packet_result packet_parse(const void *data, const v
 }
 
 /*
+ * The UDP header of a packet as nearly all of them are: packet_parse() would say PACKET_PORTS with
+ * no flag and PACKET_PLAIN bytes of payload or more, and so many can be read. NULL: some of that is
+ * not so. For those who have only nanoseconds and leave the others to packet_parse(). len: of the
+ * frame from the IP header on.
+ */
+#define PACKET_PLAIN 4
+
+static __always_inline struct udphdr *packet_plain_v4(struct iphdr *ip, const void *data_end,
+						      __u32 len)
+{
+	struct udphdr *udp = (void *)(ip + 1);
+
+	if ((const void *)(udp + 1) + PACKET_PLAIN > data_end || ip->version != 4 || ip->ihl != 5 ||
+	    ip->protocol != PACKET_UDP || ip->frag_off & packet_swap16(0x3fff) ||
+	    packet_swap16(ip->tot_len) > len ||
+	    packet_swap16(udp->len) < sizeof(*udp) + PACKET_PLAIN ||
+	    packet_swap16(udp->len) + sizeof(*ip) != packet_swap16(ip->tot_len))
+		return NULL;
+	return udp;
+}
+
+static __always_inline struct udphdr *packet_plain_v6(struct ipv6hdr *ip, const void *data_end,
+						      __u32 len)
+{
+	struct udphdr *udp = (void *)(ip + 1);
+
+	if ((const void *)(udp + 1) + PACKET_PLAIN > data_end || ip->version != 6 ||
+	    ip->nexthdr != PACKET_UDP || packet_swap16(ip->payload_len) + sizeof(*ip) > len ||
+	    packet_swap16(udp->len) < sizeof(*udp) + PACKET_PLAIN || udp->len != ip->payload_len)
+		return NULL;
+	return udp;
+}
+
+/*
  * About a packet from which UDP port is this ICMP error? -1: it is no error, or about none of UDP;
  * 0: that cannot be told, as headers are cut off, unusual, or in another fragment.
  */
@@ -329,6 +363,17 @@ static __always_inline bool packet_is_wireguard(const __u8 head[4], __u32 len)
 		return len >= 32; /* padded to 16, but not beyond the tunnel's MTU */
 	}
 	return false;
+}
+
+static __always_inline bool packet_is_probe(const __u8 head[4])
+{
+	return head[0] == DP_PROBE_REQUEST || head[0] == DP_PROBE_REPLY;
+}
+
+/* What the mesh sends, by the first bytes and the length of the payload. */
+static __always_inline bool packet_is_message(const __u8 head[4], __u32 len)
+{
+	return packet_is_probe(head) || packet_is_wireguard(head, len);
 }
 
 #endif

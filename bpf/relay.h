@@ -34,16 +34,29 @@ static __always_inline const struct dp_path *relay_path_alive(__u16 node, __u8 n
 	return state && path_alive(path, state) ? path : NULL;
 }
 
+static __always_inline bool relay_take(__u16 node, enum dp_bucket_kind kind, __u32 rate,
+				       __u32 packets)
+{
+	const struct dp_bucket_key key = { .node = node, .kind = kind };
+	struct dp_bucket full = { 0 }, *bucket = map_get(&dp_buckets, &key, &full);
+
+	return !bucket || bucket_take(bucket, rate, packets, bpf_ktime_get_ns());
+}
+
 static __always_inline bool relay_limit(__u16 node, enum dp_bucket_kind kind, __u32 rate,
 					__u32 packets)
 {
-	const struct dp_bucket_key key = { .node = node, .kind = kind };
-	struct dp_bucket *bucket, full = { 0 };
+	return !rate || relay_take(node, kind, rate, packets);
+}
 
-	if (!rate)
+/* False: its node sends too many, which is counted. */
+static __always_inline bool relay_admit(__u16 from, const struct dp_config *config, __u32 packets,
+					__u32 bytes)
+{
+	if (relay_limit(from, DP_BUCKET_RELAY, config->relay_pps, packets))
 		return true;
-	bucket = map_get(&dp_buckets, &key, &full);
-	return !bucket || bucket_take(bucket, rate, packets, bpf_ktime_get_ns());
+	map_count(DP_COUNT_DROP_RELAY_RATE, packets, bytes);
+	return false;
 }
 
 /*
@@ -52,7 +65,7 @@ static __always_inline bool relay_limit(__u16 node, enum dp_bucket_kind kind, __
  */
 static __always_inline const struct dp_path *relay_choose(const struct packet *p, __u16 to,
 							  __u16 via, struct rewrite *ret_rewrite,
-							  __u8 *ret_number, __u32 *ret_reason)
+							  __u32 *ret_reason)
 {
 	const struct dp_node *node = bpf_map_lookup_elem(&dp_nodes, &to);
 
@@ -72,7 +85,6 @@ static __always_inline const struct dp_path *relay_choose(const struct packet *p
 		ret_rewrite->source = path->local;
 		ret_rewrite->destination = path->remote;
 		ret_rewrite->ttl = p->ttl - 1;
-		*ret_number = node->order[i];
 		return path;
 	}
 	*ret_reason = DP_COUNT_DROP_RELAY_NO_PATH;
@@ -85,6 +97,22 @@ static __always_inline void relay_count(__u16 from, __u16 to, __u32 packets, __u
 
 	map_count(DP_COUNT_RELAY_FORWARDED, packets, bytes);
 	map_count_at(&dp_relayed, &key, packets, bytes);
+}
+
+/* As three words; the header is there. */
+static __always_inline void relay_write_macs(struct ethhdr *eth, const __u32 macs[3])
+{
+	__u32 *word = (void *)eth;
+
+	word[0] = macs[0];
+	word[1] = macs[1];
+	word[2] = macs[2];
+}
+
+/* The verdict for a packet that is ready. */
+static __always_inline int relay_leave(const struct xdp_md *ctx, __u32 ifindex)
+{
+	return ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(ifindex, 0);
 }
 
 /* Asks the kernel for the MACs of path's next hop. */
@@ -106,8 +134,8 @@ static __always_inline bool relay_ask(struct xdp_md *ctx, const struct dp_path *
 		    BPF_FIB_LKUP_RET_SUCCESS ||
 	    fib.ifindex != path->ifindex)
 		return false;
-	__builtin_memcpy(hop->destination_mac, fib.dmac, sizeof(hop->destination_mac));
-	__builtin_memcpy(hop->source_mac, fib.smac, sizeof(hop->source_mac));
+	__builtin_memcpy(hop->macs, fib.dmac, ETH_ALEN);
+	__builtin_memcpy((__u8 *)hop->macs + ETH_ALEN, fib.smac, ETH_ALEN);
 	return true;
 }
 

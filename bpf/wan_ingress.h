@@ -189,19 +189,6 @@ wan_take_data(struct wan *w, __u8 type, const struct dp_config *config, const st
 	return WAN_DATA;
 }
 
-static __always_inline bool wan_is_probe(const __u8 head[4])
-{
-	return head[0] == DP_PROBE_REQUEST || head[0] == DP_PROBE_REPLY;
-}
-
-/* What the mesh sends, by the first bytes and the length of the payload. */
-static __always_inline bool wan_is_message(const struct wan *w, const __u8 head[4])
-{
-	return wan_is_probe(head) ||
-	       packet_is_wireguard(head,
-				   w->gso_size && w->packets > 1 ? w->gso_size : w->packet.payload);
-}
-
 /* For this node or, at a relay, another one; the sender is known by its address. */
 static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data,
 						       const void *data_end,
@@ -234,11 +221,12 @@ static __always_inline enum wan_verdict wan_judge_mesh(struct wan *w, void *data
 		return wan_drop(w, DP_COUNT_DROP_MALFORMED);
 	if ((const void *)(head + 4) > data_end)
 		return WAN_SHORT;
-	if (!wan_is_message(w, head))
+	if (!packet_is_message(head,
+			       w->gso_size && w->packets > 1 ? w->gso_size : w->packet.payload))
 		return wan_drop(w, DP_COUNT_DROP_MALFORMED);
 	if (to != config->id)
 		return WAN_RELAY;
-	if (wan_is_probe(head))
+	if (packet_is_probe(head))
 		return wan_take_probe(w, data, data_end, config, node);
 	if (config->kind == DP_KIND_RELAY)
 		return wan_drop(w, DP_COUNT_DROP_NODE);
@@ -342,40 +330,17 @@ static __always_inline bool wan_turn(void *data, const void *data_end, const str
 
 /* -- XDP -- */
 
-/* The packet is what it should be, w says what is to become of it. */
-static __always_inline int wan_xdp_send(struct xdp_md *ctx, const struct wan *w,
-					const struct dp_config *config, __u32 ifindex,
-					const __u8 destination_mac[ETH_ALEN],
-					const __u8 source_mac[ETH_ALEN])
+static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
+					 const struct dp_config *config)
 {
 	void *data = (void *)(long)ctx->data;
 	const void *data_end = (const void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
-
-	if (!relay_limit(w->from, DP_BUCKET_RELAY, config->relay_pps, w->packets)) {
-		map_count(DP_COUNT_DROP_RELAY_RATE, w->packets, w->bytes);
-		return XDP_DROP;
-	}
-	if ((const void *)(eth + 1) > data_end ||
-	    !rewrite_frame(data, data_end, &w->packet, &w->rewrite))
-		return XDP_DROP;
-	__builtin_memcpy(eth->h_dest, destination_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, source_mac, ETH_ALEN);
-	relay_count(w->from, w->to, w->packets, w->bytes);
-	if (ifindex == ctx->ingress_ifindex)
-		return XDP_TX;
-	return (int)bpf_redirect(ifindex, 0);
-}
-
-static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
-					 const struct dp_config *config)
-{
 	const struct dp_path *path;
 	const struct dp_hop *hop;
 	__u32 reason = 0;
-	__u8 number = 0;
 
-	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &number, &reason);
+	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &reason);
 	if (!path) {
 		map_count(reason, w->packets, w->bytes);
 		return XDP_DROP;
@@ -383,30 +348,14 @@ static __always_inline int wan_xdp_relay(struct xdp_md *ctx, struct wan *w,
 	hop = w->packet.flags & PACKET_TAGGED ? NULL : relay_resolve(ctx, path);
 	if (!hop)
 		return XDP_PASS;
-	relay_flow_keep(&w->packet, w->from, w->to, number, path, hop);
-	return wan_xdp_send(ctx, w, config, path->ifindex, hop->destination_mac, hop->source_mac);
-}
-
-/* As the packet before it; XDP_ABORTED: that cannot be said, and nothing was done. */
-static __always_inline int wan_xdp_flow(struct xdp_md *ctx, struct wan *w,
-					const struct dp_config *config)
-{
-	const __u8 *head = (const void *)(long)ctx->data + w->packet.l4 + sizeof(struct udphdr);
-	const struct dp_flow *flow;
-
-	if (w->packet.flags || w->packet.ttl <= 1 || w->packet.payload < 4 ||
-	    (const void *)(head + 4) > (const void *)(long)ctx->data_end ||
-	    !wan_is_message(w, head))
-		return XDP_ABORTED;
-	flow = relay_flow_find(&w->packet);
-	if (!flow)
-		return XDP_ABORTED;
-	w->from = flow->from;
-	w->to = flow->to;
-	w->rewrite.source = flow->new_source;
-	w->rewrite.destination = flow->new_destination;
-	w->rewrite.ttl = w->packet.ttl - 1;
-	return wan_xdp_send(ctx, w, config, flow->ifindex, flow->destination_mac, flow->source_mac);
+	relay_flow_keep(&w->packet, w->from, w->to, &w->rewrite, hop);
+	if (!relay_admit(w->from, config, w->packets, w->bytes) ||
+	    !rewrite_frame(data, data_end, &w->packet, &w->rewrite) ||
+	    (const void *)(eth + 1) > data_end)
+		return XDP_DROP;
+	relay_write_macs(eth, hop->macs);
+	relay_count(w->from, w->to, w->packets, w->bytes);
+	return relay_leave(ctx, hop->ifindex);
 }
 
 /* To the stack, and no second look by tc. */
@@ -422,22 +371,14 @@ static __always_inline int wan_xdp_pass(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-static __always_inline int wan_xdp_run(struct xdp_md *ctx)
+static __always_inline int wan_xdp_judge(struct xdp_md *ctx, const struct dp_config *config)
 {
 	void *data = (void *)(long)ctx->data;
 	const void *data_end = (const void *)(long)ctx->data_end;
-	const struct dp_config *config = map_config();
 	struct wan w = { .len = data_end - data };
-	enum packet_result result;
+	const enum packet_result result = wan_parse(&w, data, data_end);
 	struct udphdr *udp;
-	int verdict;
 
-	result = wan_parse(&w, data, data_end);
-	if (config && config->kind == DP_KIND_RELAY && result == PACKET_PORTS) {
-		verdict = wan_xdp_flow(ctx, &w, config);
-		if (verdict != XDP_ABORTED)
-			return verdict;
-	}
 	switch (wan_judge(&w, result, data, data_end, config)) {
 	case WAN_PASS:
 		return wan_xdp_pass(ctx);
@@ -460,6 +401,16 @@ static __always_inline int wan_xdp_run(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
+static __always_inline int wan_xdp_run(struct xdp_md *ctx)
+{
+	const struct dp_config *config = map_config();
+	int verdict = XDP_ABORTED;
+
+	if (config && config->kind == DP_KIND_RELAY)
+		verdict = relay_flow_forward(ctx, config);
+	return verdict == XDP_ABORTED ? wan_xdp_judge(ctx, config) : verdict;
+}
+
 /* -- tc -- */
 
 static __always_inline int wan_tc_relay(struct __sk_buff *skb, struct wan *w,
@@ -467,18 +418,14 @@ static __always_inline int wan_tc_relay(struct __sk_buff *skb, struct wan *w,
 {
 	const struct dp_path *path;
 	__u32 reason = 0;
-	__u8 number = 0;
 
-	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &number, &reason);
-	if (path && !relay_limit(w->from, DP_BUCKET_RELAY, config->relay_pps, w->packets)) {
-		reason = DP_COUNT_DROP_RELAY_RATE;
-		path = NULL;
-	}
+	path = relay_choose(&w->packet, w->to, w->via, &w->rewrite, &reason);
 	if (!path) {
 		map_count(reason, w->packets, w->bytes);
 		return TC_ACT_SHOT;
 	}
-	if (!rewrite_skb(skb, &w->packet, &w->rewrite))
+	if (!relay_admit(w->from, config, w->packets, w->bytes) ||
+	    !rewrite_skb(skb, &w->packet, &w->rewrite))
 		return TC_ACT_SHOT;
 	relay_count(w->from, w->to, w->packets, w->bytes);
 	return rewrite_send(path);

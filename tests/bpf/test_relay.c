@@ -2,6 +2,7 @@
 /* Forwarding at a relay: every verdict and counter, in XDP and in tc, byte for byte. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <stdlib.h>
 
 #include "wan.h"
 
@@ -196,15 +197,46 @@ static void test_unresolved(void **state)
 }
 
 /* As a program would, past the harness, which makes the relay forget when a map was changed. */
-static void kill_path(uint16_t node, uint16_t number)
+static void answer_path(uint16_t node, uint16_t number, bool alive)
 {
 	const struct dp_path_key at = { node, number };
 	struct dp_path_state state;
 
 	assert_true(harness_get("dp_path_states", &at, &state));
-	state.last_reply_ns = 8 * SECOND;
+	state.last_reply_ns = alive ? 10 * SECOND : 8 * SECOND;
 	assert_int_equal(bpf_map_update_elem(harness_map("dp_path_states"), &at, &state, BPF_ANY),
 			 0);
+}
+
+/* Packets that flows have counted and dp_relayed has not yet; all that there are are ours. */
+static struct dp_count relayed_by_flows(void)
+{
+	const size_t cpus = (size_t)libbpf_num_possible_cpus();
+	struct dp_flow *each = calloc(cpus, sizeof(*each));
+	struct dp_count sum = { 0 };
+
+	assert_non_null(each);
+	for (uint32_t place = 0; place < DP_FLOWS_MAX; place++) {
+		assert_true(harness_get("dp_flows", &place, each));
+		for (size_t i = 0; i < cpus; i++) {
+			sum.packets += each[i].relayed.packets;
+			sum.bytes += each[i].relayed.bytes;
+		}
+	}
+	free(each);
+	return sum;
+}
+
+/* dp_relayed and the flows hold together what was forwarded. */
+static void assert_relayed(const struct family *f)
+{
+	const struct dp_relayed_key at = { f->peer, TARGET };
+	const struct dp_count all = harness_count(DP_COUNT_RELAY_FORWARDED);
+	const struct dp_count kept = harness_count_at("dp_relayed", &at);
+	const struct dp_count flows = relayed_by_flows();
+
+	assert_int_equal(kept.packets + flows.packets, all.packets);
+	assert_int_equal(kept.bytes + flows.bytes, all.bytes);
 }
 
 /*
@@ -215,18 +247,30 @@ static void test_like_before(void **state)
 {
 	static const struct {
 		const char *counts;
-		uint8_t ttl, options, tags;
+		uint8_t ttl, type, options, tags;
+		int from, to, lane, cut;
 		uint16_t fragment;
-		bool dead, malformed;
+		bool no_checksum, stranger, malformed, length;
 	} cases[] = {
 		{ .counts = "relay_forwarded=2" },
+		{ .counts = "relay_forwarded=2", .ttl = 2 },
+		{ .counts = "relay_forwarded=2", .ttl = 255, .type = 1 },
+		{ .counts = "relay_forwarded=2", .type = 2 },
+		{ .counts = "relay_forwarded=2", .type = 3 },
+		{ .counts = "relay_forwarded=2", .no_checksum = true },
+		{ .counts = "relay_forwarded=2", .lane = 1 },
 		{ .counts = "relay_forwarded=1 drop_relay_ttl=1", .ttl = 1 },
 		{ .counts = "drop_malformed=1 relay_forwarded=1", .options = 1 },
 		{ .counts = "drop_malformed=1 relay_forwarded=1", .malformed = true },
+		{ .counts = "drop_malformed=1 relay_forwarded=1", .cut = 1 },
+		{ .counts = "drop_malformed=1 relay_forwarded=1", .length = true },
 		{ .counts = "drop_fragment=1 relay_forwarded=1", .fragment = 1 },
+		{ .counts = "drop_stranger=1 relay_forwarded=1", .stranger = true },
+		{ .counts = "drop_source=1 relay_forwarded=1", .from = RELAY },
+		{ .counts = "drop_node=1 relay_forwarded=1", .to = OTHER },
 		{ .counts = "relay_forwarded=1", .tags = 1 }, /* for tc */
-		{ .counts = "relay_forwarded=1 drop_relay_no_path=1", .dead = true },
 	};
+	size_t fast = 0;
 
 	(void)state;
 	for (size_t n = 0; n < COUNT(cases) * COUNT(families) * 8; n++) {
@@ -240,22 +284,119 @@ static void test_like_before(void **state)
 		len = harness_build(in, &good);
 		run_at(XDP, in, len);
 		assert_forwarded(XDP, in, &good, f->local, targets[n % 2].direct, w0);
-		for (uint16_t path = 0; cases[i].dead && path < 3; path++)
-			kill_path(TARGET, (uint16_t)(n % 2 * 8 + path));
 		if (cases[i].ttl)
 			of.ttl = cases[i].ttl;
+		if (cases[i].type)
+			of.payload = message(cases[i].type, &of.len);
+		if (cases[i].from)
+			of.destination_port = port((unsigned int)cases[i].from, 0);
+		if (cases[i].to)
+			of.source_port = port((unsigned int)cases[i].to, 0);
+		if (cases[i].lane) {
+			of.source_port = port(TARGET, (unsigned int)cases[i].lane);
+			of.destination_port = port(f->peer, (unsigned int)cases[i].lane);
+		}
+		if (cases[i].stranger)
+			of.source = f->stranger;
 		of.options = cases[i].options;
 		of.tags = cases[i].tags;
 		of.fragment = cases[i].fragment;
+		of.no_checksum = cases[i].no_checksum && n % 2 == 0; /* IPv6 must have one */
 		if (cases[i].malformed)
 			of.payload = "this is none of WireGuard's messages, whatever";
-		len = harness_build(in, &of);
+		len = harness_build(in, &of) - (size_t)cases[i].cut;
+		if (cases[i].length)
+			in[harness_udp(in) + 5]--;
 		run_at(XDP, in, len);
-		if (!i)
+		if (strcmp(cases[i].counts, "relay_forwarded=2") == 0)
 			assert_forwarded(XDP, in, &of, f->local, targets[n % 2].direct, w0);
 		else
 			assert_memory_equal(out.frame, in, len);
-		assert_counts(cases[i].counts);
+		if (strcmp(harness_counts(), cases[i].counts) != 0)
+			fail_msg("case %zu, IPv%d: %s instead of %s", i, n % 2 ? 6 : 4,
+				 harness_counts(), cases[i].counts);
+		assert_relayed(f);
+		fast += relayed_by_flows().packets;
+	}
+	/* A tick may come between any two, but not between all of them. */
+	assert_true(fast > 0);
+}
+
+/*
+ * Ends that differ in one thing from those of a flow, so many that some share its place: none is
+ * taken for it.
+ */
+static void test_other_ends(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < COUNT(families) * 4 * 1024; n++) {
+		const struct family *f = &families[n % 2];
+		const unsigned int k = (unsigned int)(n / 8);
+		struct harness_frame good = data_to(f), of = good;
+		uint8_t in[HARNESS_FRAME_MAX];
+		char addr[INET6_ADDRSTRLEN];
+		size_t len;
+
+		snprintf(addr, sizeof(addr), n % 2 ? "2001:db8:bad::%x:%x" : "203.0.%u.%u",
+			 112 + k / 256, k % 256);
+		switch (n / 2 % 4) {
+		case 0:
+			of.source = addr;
+			break;
+		case 1:
+			of.destination = addr;
+			break;
+		case 2:
+			of.source_port = port(100 + k, 0);
+			break;
+		case 3:
+			of.destination_port = port(100 + k, 0);
+			break;
+		}
+		len = harness_build(in, &good);
+		run_at(XDP, in, len);
+		assert_int_equal(out.verdict, XDP_TX);
+		len = harness_build(in, &of);
+		run_at(XDP, in, len);
+		assert_int_not_equal(out.verdict, XDP_TX);
+		assert_memory_equal(out.frame, in, len);
+	}
+	assert_counts("pass_other=2048 drop_stranger=2048 drop_source=2048 drop_node=2048 "
+		      "relay_forwarded=8192");
+}
+
+/* In either direction it takes effect at the next tick, and whatever is forwarded is counted. */
+static void test_path_dies(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		const struct family *f = &families[i];
+		struct harness_frame of = data_to(f);
+		const uint64_t deadline = now_ns() + 20 * SECOND;
+		const struct dp_relayed_key at = { f->peer, TARGET };
+		uint8_t in[HARNESS_FRAME_MAX];
+		const size_t len = harness_build(in, &of);
+
+		relay_reset(NULL);
+		/* What a flow has counted gets to dp_relayed as time goes by, beside the first ones. */
+		do {
+			run_at(XDP, in, len);
+			assert_int_equal(out.verdict, XDP_TX);
+			assert_relayed(f);
+		} while (harness_count_at("dp_relayed", &at).packets < 1000 && now_ns() < deadline);
+		assert_in_range(harness_count_at("dp_relayed", &at).packets, 1000, UINT32_MAX);
+		for (uint16_t path = 0; path < 3; path++)
+			answer_path(TARGET, (uint16_t)(i * 8 + path), false);
+		do {
+			run_at(XDP, in, len);
+		} while (out.verdict == XDP_TX && now_ns() < deadline);
+		assert_dropped(XDP);
+		assert_memory_equal(out.frame, in, len);
+		assert_relayed(f);
+		answer_path(TARGET, (uint16_t)(i * 8), true);
+		run_at(XDP, in, len);
+		assert_forwarded(XDP, in, &of, f->local, targets[i].direct, w0);
+		assert_relayed(f);
 	}
 }
 
@@ -374,14 +515,16 @@ static void test_rate(void **state)
 			len = harness_build(in, &of);
 			for (int n = 0; n < 10; n++)
 				run_at(hook, in, len);
-			assert_counts("relay_forwarded=10");
 			assert_true(harness_get("dp_buckets", &at, &bucket));
+			/* Past the harness, so that XDP still knows the way. */
 			bucket.last_ns = now_ns();
 			bucket.tokens = 0;
-			harness_set("dp_buckets", &at, &bucket);
+			assert_int_equal(bpf_map_update_elem(harness_map("dp_buckets"), &at,
+							     &bucket, BPF_ANY),
+					 0);
 			run_at(hook, in, len);
 			assert_dropped(hook);
-			assert_counts("drop_relay_rate=1");
+			assert_counts("relay_forwarded=10 drop_relay_rate=1");
 		}
 }
 
@@ -392,6 +535,8 @@ int main(void)
 		cmocka_unit_test_setup(test_forward_probe, relay_reset),
 		cmocka_unit_test_setup(test_unresolved, relay_reset),
 		cmocka_unit_test_setup(test_like_before, relay_reset),
+		cmocka_unit_test_setup(test_other_ends, relay_reset),
+		cmocka_unit_test_setup(test_path_dies, relay_reset),
 		cmocka_unit_test_setup(test_neighbour, relay_reset),
 		cmocka_unit_test_setup(test_refused, relay_reset),
 		cmocka_unit_test_setup(test_rate, relay_reset),
