@@ -47,7 +47,8 @@ struct probed {
 	size_t place; /* in the heap */
 	uint64_t sent, failed;
 	int error;
-	uint32_t unanswered; /* padded requests without a reply */
+	uint64_t padded;     /* number of the padded request that is on its way; 0: none */
+	uint32_t unanswered; /* those that a later one's reply has overtaken */
 	uint32_t rtt_us, loss_ppm;
 	uint64_t tried_us; /* when the last normal request was sent, or refused; 0: never */
 	bool stuck;
@@ -260,6 +261,37 @@ static bool path_answers(const struct probed *path)
 	return path->replied_us > path->search.progress_us;
 }
 
+/*
+ * One was sent. Its number is known from the state, as requests are numbered on their way out: only
+ * the replies to later ones tell that it is lost, not those that were on their way before it.
+ */
+static void padded_sent(const struct prober *prober, struct probed *path)
+{
+	const struct dp_path_key key = { .node = path->is.node, .path = path->is.number };
+	struct dp_path_state state;
+
+	if (path->padded)
+		path->unanswered++;
+	path->padded = 0;
+	if (prober->handlers.states > 0 &&
+	    !bpf_map_lookup_elem(prober->handlers.states, &key, &state))
+		path->padded = state.sequence;
+	else
+		path->unanswered++;
+}
+
+static void padded_settle(struct probed *path, const struct dp_sample *sample)
+{
+	const bool padded = sample->payload > DP_PROBE_LEN;
+
+	if (padded && sample->sequence != path->padded && path->unanswered) {
+		path->unanswered--; /* late */
+	} else if (path->padded && sample->sequence >= path->padded) {
+		path->unanswered += !padded;
+		path->padded = 0;
+	}
+}
+
 static void search_due(struct prober *prober, struct probed *path, uint64_t now)
 {
 	struct search *search = &path->search;
@@ -277,7 +309,7 @@ static void search_due(struct prober *prober, struct probed *path, uint64_t now)
 	rc = send_request(prober, path, search->trying);
 	if (!rc) {
 		search->tries++;
-		path->unanswered++;
+		padded_sent(prober, path);
 	} else if (rc == -EMSGSIZE) {
 		/* The device's own limit needs no second try. */
 		search_result(prober, path, false, now);
@@ -358,8 +390,6 @@ static int timer_due(struct sd_event_source *source, uint64_t usec, void *data)
 
 static void take_padded(struct prober *prober, struct probed *path, const struct dp_sample *sample)
 {
-	if (path->unanswered)
-		path->unanswered--;
 	if (path->search.state != SEARCH_NONE && sample->payload == path->search.trying) {
 		search_result(prober, path, true, clock_now_us());
 		/* Not at once: slowly. */
@@ -382,6 +412,7 @@ static int take_sample(void *data, void *record, size_t size)
 	path = path_find(prober, sample.node, (uint8_t)sample.path);
 	if (!path || sample.path >= DP_PATHS_MAX || sample.at_ns < prober->begun_ns)
 		return 0;
+	padded_settle(path, &sample);
 	if (sample.payload > DP_PROBE_LEN)
 		take_padded(prober, path, &sample);
 	else
@@ -538,7 +569,7 @@ int prober_probe_mtu(struct prober *prober, uint16_t node, uint8_t number, uint1
 		return -EINVAL;
 	rc = send_request(prober, path, payload);
 	if (!rc && payload > DP_PROBE_LEN)
-		path->unanswered++;
+		padded_sent(prober, path);
 	return rc;
 }
 

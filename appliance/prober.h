@@ -112,7 +112,7 @@ struct prober_status {
 	bool stuck;	     /* requests do not leave the host */
 	uint16_t payload;    /* found by the last search that ended; 0: none */
 	uint16_t limit;	     /* by the search under way: it carries no more than this; 0: it may */
-	uint32_t unanswered; /* padded requests without a reply: no loss of the path's */
+	uint32_t unanswered; /* padded requests that were lost: no loss of the path's */
 };
 
 /* -ENOENT */
