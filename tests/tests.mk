@@ -2,7 +2,7 @@
 # Every suite writes TAP into build/check/SUITE.tap; tests/tally adds them up.
 
 CHECK      := $(BUILD)/check
-SUITES     := lint unit config san fuzz bpf netns vm vm-bpf
+SUITES     := lint unit config san fuzz bpf netns vm
 UNIT_SRCS  := $(wildcard tests/unit/test_*.c)
 UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 
