@@ -72,11 +72,26 @@ struct steering {
 	uint32_t stretch; /* intervals of probes are so many times longer; 0: as 1 */
 };
 
-/* Whether packets may be sent by a lane: its peer has it too, as far as is known. */
-bool steering_lane_used(const struct steering *steering, const struct steering_node *node,
-			uint8_t lane, unsigned int ifindex);
+struct steering_lane {
+	uint8_t number;
+	char ifname[CONFIG_IFNAME_LEN];
+	unsigned int ifindex; /* 0: there is no such interface now */
+	bool used; /* packets may be sent by it: its peer has it too, as far as is known */
+};
 
 const char *steering_node_name(const struct config *config, uint16_t id);
+
+/*
+ * The nodes of a configuration. What steering knows of the same ones goes with them; of new ones, what
+ * an earlier daemon left in the programs' maps. 0 or -ENOMEM.
+ */
+int steering_nodes_new(const struct steering *s, const struct config *config,
+		       struct steering_node **ret_nodes, size_t *ret_n);
+void steering_nodes_free(struct steering_node *nodes, size_t n);
+
+/* The lanes by which a node's tunnels run; returns how many. */
+size_t steering_lanes(const struct steering *s, const struct steering_node *node,
+		      struct steering_lane ret_lanes[static DP_LANES_MAX]);
 
 /* steering_mtu.c: to be called for each path, for each node after the choice, and at a search's end */
 void steering_mtu_search(struct steering *s, struct steering_node *node, size_t number,

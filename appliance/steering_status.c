@@ -238,23 +238,17 @@ static json_t *make_mtu(const struct steering *s, const struct steering_node *no
 
 static json_t *make_lanes(const struct steering *s, const struct steering_node *node)
 {
-	json_t *lanes = json_array();
+	struct steering_lane lanes[DP_LANES_MAX];
+	const size_t n = steering_lanes(s, node, lanes);
+	json_t *made = json_array();
 
-	for (uint8_t lane = 0; lane < DP_LANES_MAX; lane++) {
-		char ifname[CONFIG_IFNAME_LEN];
-		unsigned int ifindex;
-
-		if (!(node->lanes >> lane & 1))
-			continue;
-		wanted_ifname(node->id, lane, ifname);
-		ifindex = if_nametoindex(ifname);
+	for (size_t i = 0; i < n; i++)
 		json_array_append_new(
-			lanes, json_pack("{s:i, s:s, s:s, s:b}", "lane", (int)lane, "class",
-					 config_class_names[s->config->mesh.lanes[lane]],
-					 "interface", ifname, "used",
-					 ifindex && steering_lane_used(s, node, lane, ifindex)));
-	}
-	return lanes;
+			made,
+			json_pack("{s:i, s:s, s:s, s:b}", "lane", (int)lanes[i].number, "class",
+				  config_class_names[s->config->mesh.lanes[lanes[i].number]],
+				  "interface", lanes[i].ifname, "used", lanes[i].used));
+	return made;
 }
 
 json_t *steering_paths(struct steering *s)
