@@ -357,6 +357,13 @@ uint64_t forwarding_dead_ns(uint32_t interval_us)
 	return (uint64_t)interval_us * 1000 * DEAD_TENTHS / 10;
 }
 
+uint32_t forwarding_interval_us(uint64_t dead_ns)
+{
+	const uint64_t interval_us = dead_ns / (DEAD_TENTHS * 100);
+
+	return interval_us <= UINT32_MAX ? (uint32_t)interval_us : 0;
+}
+
 uint8_t forwarding_lane(const struct forwarding_now *now, enum config_class class)
 {
 	for (uint8_t i = 0; i < now->lanes && i < DP_LANES_MAX; i++)

@@ -94,6 +94,7 @@ const uint16_t *forwarding_refused(const struct forwarding *forwarding, size_t *
 
 /* How long after the last reply a path is dead whose probes have this interval. */
 uint64_t forwarding_dead_ns(uint32_t interval_us);
+uint32_t forwarding_interval_us(uint64_t dead_ns); /* the reverse; 0 if there is none */
 
 /* The lane of a class: the first that has it, or lane 0. */
 uint8_t forwarding_lane(const struct forwarding_now *now, enum config_class class);
@@ -121,6 +122,12 @@ void forwarding_forget(struct forwarding *forwarding, size_t max_entries);
  */
 size_t forwarding_adopt_order(const struct programs *programs, uint16_t node,
 			      uint8_t ret_order[static DP_ORDER_MAX]);
+
+/*
+ * The interval in us that the programs count with for the probes of a path, as an earlier daemon
+ * left it; 0: none.
+ */
+uint32_t forwarding_adopt_interval(const struct programs *programs, uint16_t node, uint8_t number);
 
 /* Interface of the tunnel of a lane by which things were sent to a node until now; 0: none. */
 unsigned int forwarding_adopt_tunnel(const struct programs *programs, uint16_t node, uint8_t lane);

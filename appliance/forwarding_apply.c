@@ -364,6 +364,17 @@ size_t forwarding_adopt_order(const struct programs *programs, uint16_t node,
 	return n;
 }
 
+uint32_t forwarding_adopt_interval(const struct programs *programs, uint16_t node, uint8_t number)
+{
+	const struct dp_path_key key = { .node = node, .path = number };
+	const int fd = programs_map(programs, "dp_paths");
+	struct dp_path path;
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, &key, &path))
+		return 0;
+	return forwarding_interval_us(path.dead_ns);
+}
+
 unsigned int forwarding_adopt_tunnel(const struct programs *programs, uint16_t node, uint8_t lane)
 {
 	const int fd = programs_map(programs, "dp_nodes");

@@ -101,13 +101,38 @@ static uint16_t relay_carry(const struct config *config)
 	return (uint16_t)(mtu + PATH_MTU_OVERHEAD);
 }
 
+/*
+ * What the programs have of an earlier daemon's. Intervals too: those of paths in use are the short
+ * ones, and with a long one at first their death would be noticed late.
+ */
+static void node_adopt(const struct steering *s, const struct config *config,
+		       struct steering_node *node)
+{
+	uint8_t order[DP_ORDER_MAX];
+	size_t n_order;
+
+	for (uint8_t l = 0; l < DP_LANES_MAX; l++)
+		node->adopted[l] = forwarding_adopt_tunnel(s->programs, node->id, l);
+	n_order = forwarding_adopt_order(s->programs, node->id, order);
+	if (n_order)
+		path_choice_adopt(&node->choice, order, n_order, clock_now_us());
+	for (size_t i = 0; i < node->n_paths; i++) {
+		const uint32_t interval_us =
+			forwarding_adopt_interval(s->programs, node->id, (uint8_t)i);
+
+		if (interval_us < config->mesh.probe_fast_ms * 1000 ||
+		    interval_us > config->mesh.probe_slow_ms * 1000)
+			continue;
+		node->paths[i].way.interval_us = interval_us;
+		node->paths[i].interval_us = interval_us;
+	}
+}
+
 static int node_init(const struct steering *s, const struct config *config, uint16_t id,
 		     size_t site, struct steering_node *node)
 {
 	struct path paths[DP_PATHS_MAX];
-	uint8_t order[DP_ORDER_MAX];
 	uint16_t in_force;
-	size_t n_order;
 
 	*node = (struct steering_node){ .id = id, .site = site };
 	/* A gateway and a relay have nothing to say to each other but by the relay's probes. */
@@ -145,11 +170,7 @@ static int node_init(const struct steering *s, const struct config *config, uint
 			return 0;
 		}
 	}
-	for (uint8_t l = 0; l < DP_LANES_MAX; l++)
-		node->adopted[l] = forwarding_adopt_tunnel(s->programs, id, l);
-	n_order = forwarding_adopt_order(s->programs, id, order);
-	if (n_order)
-		path_choice_adopt(&node->choice, order, n_order, clock_now_us());
+	node_adopt(s, config, node);
 	return 0;
 }
 

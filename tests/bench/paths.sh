@@ -334,8 +334,11 @@ _away_and_back() {
 _away_and_cut() {
 	_kill "$near" && topology_wanem "$1" cut && sleep 5 && _back "$near"
 }
+_back_and_cut() {
+	_away_and_back "$near" && _cut "$1" both
+}
 daemon_killed() {
-	local g i line ours=() idle=() towards=() from=() AWAY=30 RATE=1000 WAYS="up down"
+	local g i line ours=() idle=() towards=() from=() again=() AWAY=30 RATE=1000 WAYS="up down"
 	_mesh "ispa-fra ispb-fra"
 	topology_wanem ispa-fra delay 10ms
 	topology_wanem ispb-fra delay 12ms
@@ -365,6 +368,13 @@ daemon_killed() {
 		topology_wanem "$line" cut off
 		_ready && lab_wait "all paths" 60 _all_alive || return
 	done
+	for i in 1 2 3 4 5; do
+		line=$(_line_in_use)
+		AWAY=2 _blow _back_and_cut "$line" || return
+		again+=("$(_outage)")
+		topology_wanem "$line" both cut off
+		_ready && lab_wait "all paths" 60 _all_alive || return
+	done
 	result daemon_killed_lost packets \
 		"netpasd is killed -9 and away for 30 s, 1,000 packets a second each way: of the near gateway, of the far one, of all gateways and relays at once" \
 		"$(_numbers "${ours[@]}")" "the same time without" "$(_numbers "${idle[@]}")"
@@ -372,4 +382,7 @@ daemon_killed() {
 		"netpasd of the near gateway is killed, the provider of its path in use dies, netpasd is back after 5 s; the direction towards it, which the far gateway's probes protect" \
 		"$(_numbers "${towards[@]}")" \
 		"the direction from it: without a daemon it sends no probes, and keeps its path" "$(_numbers "${from[@]}")"
+	result daemon_back_cut_outage ms \
+		"netpasd of the near gateway is killed, is back after 2 s, and as soon as it answers the provider of the path in use dies; both directions" \
+		"$(_numbers "${again[@]}")"
 }

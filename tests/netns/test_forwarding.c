@@ -428,6 +428,10 @@ static void test_differences(void **state)
 	assert_int_equal(forwarding_adopt_order(programs, 4000, order), 2);
 	assert_true(order[0] == 2 && order[1] == 0);
 	assert_int_equal(forwarding_adopt_order(programs, 30, order), 0);
+	assert_int_equal(forwarding_adopt_interval(programs, 4000, 0),
+			 nodes[0].ways[0].interval_us);
+	assert_int_equal(forwarding_adopt_interval(programs, 4000, 15), 0);
+	assert_int_equal(forwarding_adopt_interval(programs, 30, 0), 0);
 
 	/* What the programs have seen stays. */
 	assert_true(has("dp_path_states", &key, &seen));
