@@ -252,12 +252,13 @@ json_t *status_make(struct daemon *d)
 	dataplane = steering_status(d->steering, problems);
 	counters = make_counters(d, problems);
 	return json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o}",
+			 "s:o, s:o, s:o*}",
 			 "node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
 			 relay ? NULL : config_self_site(d->config)->name, "version",
 			 NETPAS_VERSION, "role", relay ? "relay" : role_state_names[role->state],
 			 "generation", (json_int_t)role->generation, "engine",
 			 relay ? "none" : engine_names[d->engine], "config", "digest", digest,
 			 "loaded", loaded, "vips", vips, "tunnels", tunnels, "sites", sites,
-			 "dataplane", dataplane, "counters", counters, "problems", problems);
+			 "dataplane", dataplane, "counters", counters, "problems", problems,
+			 "relayed", relay ? steering_relayed(d->steering) : NULL);
 }

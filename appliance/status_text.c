@@ -6,6 +6,8 @@
 
 #include "status.h"
 
+#define RELAYED_PRINTED 20 /* pairs of nodes */
+
 struct style {
 	const char *good, *bad, *dim, *end;
 };
@@ -139,20 +141,53 @@ static void print_counters(json_t *counters, const struct style *style, FILE *ou
 	}
 }
 
+/* At a relay. */
+static void print_relayed(json_t *relayed, FILE *out)
+{
+	const size_t n = json_array_size(relayed);
+	json_t *pair;
+	char bytes[24];
+	size_t i;
+
+	if (n)
+		fprintf(out, "\n%-18s %-18s %20s\n", "from", "to", "relayed");
+	json_array_foreach(relayed, i, pair)
+	{
+		if (i == RELAYED_PRINTED)
+			break;
+		fprintf(out, "%-18s %-18s %12" JSON_INTEGER_FORMAT " packets %12s\n",
+			text_of(pair, "from"), text_of(pair, "to"), number_of(pair, "packets"),
+			bytes_text(number_of(pair, "bytes"), bytes));
+	}
+	if (n > RELAYED_PRINTED)
+		fprintf(out, "and %zu pairs more (--json)\n", n - RELAYED_PRINTED);
+}
+
+static void print_node(json_t *status, const struct style *style, FILE *out)
+{
+	const bool relay = !strcmp(text_of(status, "role"), "relay");
+
+	fprintf(out, "%-9s %s (id %" JSON_INTEGER_FORMAT ")", relay ? "relay" : "gateway",
+		text_of(status, "node"), number_of(status, "id"));
+	if (!relay)
+		fprintf(out, " of site %s", text_of(status, "site"));
+	fprintf(out, ", netpas %s\n", text_of(status, "version"));
+	if (relay)
+		return;
+	fprintf(out, "role      %s%s%s (generation %" JSON_INTEGER_FORMAT ")\n",
+		strcmp(text_of(status, "role"), "active") ? "" : style->good,
+		text_of(status, "role"), style->end, number_of(status, "generation"));
+	print_vips(json_object_get(status, "vips"), out);
+	fprintf(out, "engine    %s\n", text_of(status, "engine"));
+}
+
 void status_print(json_t *status, bool colour, FILE *out)
 {
 	const struct style *style = colour ? &coloured : &plain;
 	json_t *problems = json_object_get(status, "problems"), *problem;
 	size_t i;
 
-	fprintf(out, "gateway   %s (id %" JSON_INTEGER_FORMAT ") of site %s, netpas %s\n",
-		text_of(status, "node"), number_of(status, "id"), text_of(status, "site"),
-		text_of(status, "version"));
-	fprintf(out, "role      %s%s%s (generation %" JSON_INTEGER_FORMAT ")\n",
-		strcmp(text_of(status, "role"), "active") ? "" : style->good,
-		text_of(status, "role"), style->end, number_of(status, "generation"));
-	print_vips(json_object_get(status, "vips"), out);
-	fprintf(out, "engine    %s\n", text_of(status, "engine"));
+	print_node(status, style, out);
 	fprintf(out, "config    %s, loaded %s\n",
 		text_of(json_object_get(status, "config"), "digest"),
 		text_of(json_object_get(status, "config"), "loaded"));
@@ -160,6 +195,7 @@ void status_print(json_t *status, bool colour, FILE *out)
 	print_mtus(json_object_get(status, "tunnels"), out);
 	print_sites(json_object_get(status, "sites"), out);
 	print_counters(json_object_get(status, "counters"), style, out);
+	print_relayed(json_object_get(status, "relayed"), out);
 	fputc('\n', out);
 	if (!json_array_size(problems))
 		fprintf(out, "%sno problems%s\n", style->good, style->end);

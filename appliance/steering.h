@@ -84,5 +84,7 @@ void steering_carried(const struct steering *steering, struct steering_count *re
 json_t *steering_status(struct steering *steering, json_t *problems);
 json_t *steering_paths(struct steering *steering);
 json_t *steering_drops(struct steering *steering);
+/* At a relay: what each node sent to each other one, the most first. */
+json_t *steering_relayed(const struct steering *steering);
 
 #endif

@@ -252,7 +252,7 @@ struct dp_flow {
 	__u8 reserved;
 	__u32 ifindex;
 	__u32 macs[3];		 /* as in dp_hop */
-	struct dp_count relayed; /* of these ends, that dp_relayed does not hold */
+	struct dp_count relayed; /* of these ends, that are not in dp_relayed and dp_counts */
 };
 
 /* dp_buckets, by this: token buckets of the limits above. */

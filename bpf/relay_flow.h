@@ -11,7 +11,7 @@
  *
  * It asks no hash map unless there is a limit, as one question costs a tenth of what the kernel
  * needs to bring the frame here and away. Therefore a flow counts by itself, and what it has counted
- * goes to dp_relayed when the place is written again.
+ * is added to the others when the place is written again; who reads them adds the flows.
  *
  * Of two flows that share a place the last one has it.
  */
@@ -47,9 +47,7 @@ static __always_inline void relay_flow_keep(const struct packet *p, __u16 from, 
 		return;
 	/* Those of one tick at most, so 32 bits hold the bytes. */
 	if (flow->relayed.packets) {
-		const struct dp_relayed_key key = { .from = flow->from, .to = flow->to };
-
-		map_count_at(&dp_relayed, &key, flow->relayed.packets, flow->relayed.bytes);
+		relay_count(flow->from, flow->to, flow->relayed.packets, flow->relayed.bytes);
 		flow->relayed.packets = 0;
 		flow->relayed.bytes = 0;
 	}
@@ -85,7 +83,6 @@ static __always_inline int relay_flow_send(const struct xdp_md *ctx, struct dp_f
 {
 	relay_write_macs(eth, flow->macs);
 	udp->check = checksum_update_udp(udp->check, flow->difference);
-	map_count(DP_COUNT_RELAY_FORWARDED, 1, bytes);
 	flow->relayed.packets++;
 	flow->relayed.bytes += bytes;
 	return relay_leave(ctx, flow->ifindex);

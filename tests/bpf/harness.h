@@ -32,6 +32,8 @@ void harness_clear(const char *map);
 /* Sum over the CPUs; zero if the key is missing. */
 struct dp_count harness_count_at(const char *map, const void *key);
 struct dp_count harness_count(enum dp_count_id id);
+/* What a relay's flows have counted and no other map holds yet; it is part of harness_count(). */
+struct dp_count harness_count_flows(void);
 /* All counters to zero; then the names and packets of those that are not. "": none. */
 void harness_counts_reset(void);
 const char *harness_counts(void);
