@@ -330,8 +330,10 @@ lab_wait() {
 
 # lab_term PID: end a background lab_in: the command inside gets SIGTERM, and is waited for.
 lab_term() {
-	# bash, whose child is nsenter, whose child is the command
-	pkill -TERM -P "$(pgrep -P "$1")"
+	local enter
+
+	# bash, whose child is nsenter, whose child is the command; it may have ended by itself
+	enter=$(pgrep -P "$1") && pkill -TERM -P "$enter"
 	wait "$1"
 }
 

@@ -577,6 +577,7 @@ unreachable() {
 # traffic_end NAME waits for the end of both and leaves LAB_DIR/NAME.recv and .send (JSON).
 # An emulator that stalls for a second would drop what its queues do not hold, so it gets less.
 TRAFFIC_RATE=$((1000 / LAB_TIME_SCALE)) # packets a second, unless SEND-OPTIONS say otherwise
+TRAFFIC_BOUND=$((60 * LAB_TIME_SCALE)) # seconds, for traffic that is going to be stopped
 declare -A TRAFFIC_SEND TRAFFIC_RECV
 traffic_start() {
 	local name=$1 from=$2 to=$3 address=$4 port=$5
