@@ -230,7 +230,7 @@ static void site_changed(size_t site, void *data)
 			.generation = peers[i].generation,
 		};
 	}
-	vrrp_set_connected(d->vrrp, any_alive(peers, n));
+	vrrp_set_severity(d->vrrp, any_alive(peers, n) ? 0 : 2);
 	choice->gateway = follow_choose(gateways, remote->n_gateways, (int)before, &choice->reason);
 	if (choice->gateway == before)
 		return;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The track file holds 1 while this node is active: its weight keeps mastership where it is, so
- * a gateway that comes back does not take over (docs/design.md, "VRRP"). It holds -1 while no
- * remote gateway is heard: then the partner takes over, if it is better off. It also tells the
- * next netpasd whether the VIP that it finds was claimed with the generation on file or later.
+ * The track file holds 1 while this node is active, and 0 otherwise, less the severity of what is
+ * wrong with it: the 1 keeps mastership where it is, so a gateway that comes back does not take over
+ * (docs/design.md, "VRRP"), and the severity lets the partner take over that is better off. As
+ * severities are even it also tells the next netpasd whether this node was active, and so whether
+ * the VIP that it finds was claimed with the generation on file or later.
  */
 #include "vrrp.h"
 
@@ -41,7 +42,7 @@ struct vrrp {
 	struct child_backoff backoff;
 	struct role role;
 	struct notify_stream stream;
-	bool disconnected; /* no remote gateway is heard */
+	unsigned int severity; /* even */
 	int fifo;
 	char *rendered; /* what keepalived was last given */
 	char conf_path[PATH_MAX], pid_path[PATH_MAX], vrrp_pid_path[PATH_MAX];
@@ -71,10 +72,9 @@ static char *read_file(const char *path)
 /* keepalived watches the file itself, so it is written in place: a new inode would be missed. */
 static void write_track(const struct vrrp *vrrp)
 {
-	const char *text = vrrp->disconnected		     ? "-1\n"
-			   : vrrp->role.state == ROLE_ACTIVE ? "1\n"
-							     : "0\n";
-	const ssize_t len = (ssize_t)strlen(text);
+	const int value = (vrrp->role.state == ROLE_ACTIVE) - (int)vrrp->severity;
+	char text[16];
+	const int len = snprintf(text, sizeof(text), "%d\n", value);
 	int fd = open(vrrp->track_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0 || write(fd, text, (size_t)len) != len)
@@ -83,15 +83,15 @@ static void write_track(const struct vrrp *vrrp)
 		close(fd);
 }
 
-void vrrp_set_connected(struct vrrp *vrrp, bool connected)
+void vrrp_set_severity(struct vrrp *vrrp, unsigned int severity)
 {
-	if (vrrp->disconnected != connected)
+	severity += severity & 1;
+	if (severity > KEEPALIVED_SEVERITY_MAX)
+		severity = KEEPALIVED_SEVERITY_MAX;
+	if (severity == vrrp->severity)
 		return;
-	vrrp->disconnected = !connected;
-	if (connected)
-		log_info("vrrp: a remote gateway is heard again, priority as usual");
-	else
-		log_warning("vrrp: no remote gateway is heard, priority lowered");
+	log_info("vrrp: severity %u -> %u", vrrp->severity, severity);
+	vrrp->severity = severity;
 	write_track(vrrp);
 }
 
@@ -328,6 +328,19 @@ static bool adopt_keepalived(struct vrrp *vrrp)
 	return true;
 }
 
+/* What the track file said when the last netpasd ended. */
+static bool adopt_track(struct vrrp *vrrp)
+{
+	char *text = read_file(vrrp->track_path);
+	const long value = text ? strtol(text, NULL, 10) : 0;
+
+	free(text);
+	if (value > 1 || value < -KEEPALIVED_SEVERITY_MAX)
+		return false;
+	vrrp->severity = (unsigned int)((value & 1) - value);
+	return value & 1;
+}
+
 /*
  * The role that the adopted keepalived has: it is told by the VIP, since what the FIFO said
  * meanwhile is gone if the earlier netpasd had read it. What is still in the FIFO comes later
@@ -336,10 +349,8 @@ static bool adopt_keepalived(struct vrrp *vrrp)
 static void adopt_role(struct vrrp *vrrp)
 {
 	const struct config_site *site = config_self_site(vrrp->config);
-	char *track = read_file(vrrp->track_path);
-	const bool was_active = track && track[0] == '1';
+	const bool was_active = adopt_track(vrrp);
 
-	free(track);
 	if (!vrrp_holds(vrrp, &site->vips[0])) {
 		write_track(vrrp);
 		return;

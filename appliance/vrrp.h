@@ -43,10 +43,11 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config);
 void vrrp_stop(struct vrrp *vrrp, const struct config *config);
 
 /*
- * Whether any remote gateway is heard. One that hears none lets its partner have the VIPs, unless
- * that hears none either. True until said otherwise.
+ * How bad this node is off: 0 (well) .. KEEPALIVED_SEVERITY_MAX, rounded up to an even number. The
+ * partner takes the VIPs over if its severity is lower; equal ones move nothing. An adopted keepalived
+ * keeps the one that it had until this is called.
  */
-void vrrp_set_connected(struct vrrp *vrrp, bool connected);
+void vrrp_set_severity(struct vrrp *vrrp, unsigned int severity);
 
 const struct role *vrrp_role(const struct vrrp *vrrp);
 void vrrp_seen(struct vrrp *vrrp, uint64_t generation);

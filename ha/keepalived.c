@@ -6,8 +6,10 @@
  *   that lowers its priority, and that is the one switchover which loses nothing, as the backup
  *   waits its down timer while the old master still serves. The number in the track file times
  *   KEEPALIVED_STICKY_WEIGHT is added to the priority: 1 on the master keeps it master when the
- *   other gateway comes back, -1 hands over to it, 0 is neutral. Effective priorities are thus
- *   248..253 and never 255, the address owner's.
+ *   other gateway comes back, and each less of 2 hands over to it. Severities are even, at most
+ *   KEEPALIVED_SEVERITY_MAX: a difference of 2 is 4 in priority, more than the 3 by which the first
+ *   gateway is ahead as a master, and none moves nothing. Effective priorities are thus 50..253:
+ *   never 255, the address owner's, and never so low (-254) that keepalived calls it a fault.
  * - Priorities are high because the skew of the down timer is (256 - priority) / 256 adverts.
  * - Unicast, and what comes from others or from beyond the segment (TTL below 255) is dropped. A
  *   site with one gateway names itself as its peer: nothing then leaves the host, where without

@@ -14,6 +14,7 @@
 #define KEEPALIVED_PRIORITY 251	       /* first gateway of a site; the second has one less */
 #define KEEPALIVED_STARTUP_DELAY "1.5" /* seconds before a claim after keepalived's start */
 #define KEEPALIVED_STICKY_WEIGHT 2     /* added on the gateway that is master */
+#define KEEPALIVED_SEVERITY_MAX 100    /* of what is wrong; each takes the weight off */
 
 /*
  * A VIP is a host prefix. With the LAN's length it would be a secondary of the gateway's own
