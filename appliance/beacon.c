@@ -439,7 +439,7 @@ static void add_peers(const struct beacon *beacon, const struct config *config, 
 		peers[*n].site = site;
 		peers[*n].gateway = g;
 		private[*n].dead_after_us =
-			(uint64_t)remote->advert_ms * 1000u * BEACON_DEAD_INTERVALS;
+			(uint64_t)config_site_hello_ms(remote) * 1000u * BEACON_DEAD_INTERVALS;
 	}
 }
 
@@ -465,7 +465,7 @@ int beacon_configure(struct beacon *beacon, const struct config *config)
 		if (rc)
 			goto err;
 	}
-	beacon->interval_us = (uint64_t)config_self_site(config)->advert_ms * 1000u;
+	beacon->interval_us = (uint64_t)config_site_hello_ms(config_self_site(config)) * 1000u;
 	if (!beacon->timer) {
 		rc = sd_event_add_time_relative(beacon->event, &beacon->timer, CLOCK_MONOTONIC,
 						beacon->interval_us, 1000, beacon_tick, beacon);

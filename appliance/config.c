@@ -395,6 +395,12 @@ struct config_policy config_policy_with(const struct config *config, size_t site
 	return policy;
 }
 
+/* Whoever takes over says so at once, so they need not be as fast as adverts are. */
+uint32_t config_site_hello_ms(const struct config_site *site)
+{
+	return site->advert_ms > CONFIG_HELLO_MIN_MS ? site->advert_ms : CONFIG_HELLO_MIN_MS;
+}
+
 uint16_t config_site_number(const struct config_site *site)
 {
 	uint16_t number = CONFIG_ID_MAX;

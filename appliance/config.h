@@ -28,9 +28,9 @@
 #define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
 #define CONFIG_MTU_MIN 1280
 #define CONFIG_MTU_MAX 9000
-#define CONFIG_KEEPALIVE_S 25 /* default */
-#define CONFIG_ADVERT_MS 100  /* default VRRP advertisement interval */
-#define CONFIG_VRID 51	      /* default */
+#define CONFIG_KEEPALIVE_S 25	/* default */
+#define CONFIG_HELLO_MIN_MS 100 /* between hellos to other sites, however short adverts are */
+#define CONFIG_VRID 51		/* default */
 #define CONFIG_LANES_MAX 4
 #define CONFIG_LANE_PORTS 4096u /* of each lane, one after the other from port_base on */
 #define CONFIG_DSCP_MAX 63
@@ -80,6 +80,18 @@ struct config_gateway {
 	size_t n_wans;
 };
 
+/* How fast the gateways of a site notice each other's death. */
+enum config_profile {
+	CONFIG_PROFILE_CLOUD, /* the default */
+	CONFIG_PROFILE_FAST,  /* with real-time priority; for a segment of one's own */
+	CONFIG_PROFILE_PATIENT,
+	CONFIG_PROFILE_MAX,
+};
+extern const char *const config_profile_names[CONFIG_PROFILE_MAX]; /* "cloud", ... */
+
+/* VRRP interval where none is given. */
+extern const uint32_t config_profile_advert_ms[CONFIG_PROFILE_MAX];
+
 struct config_subnet {
 	struct ip_prefix prefix;
 	struct ip_addr via; /* next hop on the LAN; IP_NONE: the site's router, or on link */
@@ -92,6 +104,7 @@ struct config_site {
 	struct ip_addr *vips;		 /* each inside lan4 or lan6 */
 	size_t n_vips;
 	uint8_t vrid; /* VRRP virtual router id, 1..255 */
+	enum config_profile profile;
 	uint32_t
 		advert_ms; /* VRRP interval, 10..40950, a multiple of 10 (RFC 9568: centiseconds) */
 	struct config_subnet *subnets; /* sorted by prefix */
@@ -216,6 +229,9 @@ enum config_class config_policy_class(const struct config_policy *policy, unsign
 unsigned int config_policy_lanes(const struct config_mesh *mesh,
 				 const struct config_policy *policy);
 uint8_t config_policy_lane(const struct config_mesh *mesh, const struct config_policy *policy);
+
+/* Between hellos of the gateways of a site, in milliseconds. */
+uint32_t config_site_hello_ms(const struct config_site *site);
 
 /*
  * A site's own number, stable across reloads: the lowest id of its gateways. It makes the packet

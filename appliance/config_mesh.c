@@ -14,6 +14,16 @@ const char *const config_engine_names[CONFIG_ENGINE_MAX] = {
 	[CONFIG_ENGINE_USER] = "user",
 };
 
+const char *const config_profile_names[CONFIG_PROFILE_MAX] = {
+	[CONFIG_PROFILE_CLOUD] = "cloud",
+	[CONFIG_PROFILE_FAST] = "fast",
+	[CONFIG_PROFILE_PATIENT] = "patient",
+};
+const uint32_t config_profile_advert_ms[CONFIG_PROFILE_MAX] = {
+	[CONFIG_PROFILE_CLOUD] = 100,
+	[CONFIG_PROFILE_FAST] = 10,
+	[CONFIG_PROFILE_PATIENT] = 1000,
+};
 const char *const config_class_names[CONFIG_CLASS_MAX] = {
 	[CONFIG_CLASS_BEST] = "best",
 	[CONFIG_CLASS_PROTECTED] = "protected",
@@ -122,6 +132,19 @@ static void read_vrrp_id(struct config_file *file, const struct tree_node *value
 		site->vrid = (uint8_t)number;
 }
 
+/* Before the interval, which is the profile's unless it is given. */
+static void read_vrrp_profile(struct config_file *file, const struct tree_node *value, void *object)
+{
+	struct config_site *site = object;
+	unsigned int choice;
+
+	if (!config_read_choice(file, value, "profile", config_profile_names, CONFIG_PROFILE_MAX,
+				&choice))
+		return;
+	site->profile = (enum config_profile)choice;
+	site->advert_ms = config_profile_advert_ms[choice];
+}
+
 static void read_vrrp_advert(struct config_file *file, const struct tree_node *value, void *object)
 {
 	struct config_site *site = object;
@@ -133,6 +156,7 @@ static void read_vrrp_advert(struct config_file *file, const struct tree_node *v
 
 static const struct config_word vrrp_words[] = {
 	{ "id", false, read_vrrp_id },
+	{ "profile", false, read_vrrp_profile },
 	{ "advert", false, read_vrrp_advert },
 };
 
@@ -565,7 +589,7 @@ static void read_mesh_sites(struct config_file *file, const struct tree_node *va
 		struct config_site *site = &mesh->sites[mesh->n_sites++];
 
 		site->vrid = CONFIG_VRID;
-		site->advert_ms = CONFIG_ADVERT_MS;
+		site->advert_ms = config_profile_advert_ms[site->profile];
 		(void)config_read_words(file, item, "site", site_words, N_WORDS(site_words), site);
 	}
 }

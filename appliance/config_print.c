@@ -81,8 +81,8 @@ static void print_site(const struct config_site *site, FILE *out)
 
 	fprintf(out, "  - name: %s\n", site->name);
 	print_lan(site, out);
-	fprintf(out, "    vrrp: {id: %u, advert: %ums}\n    subnets:\n", site->vrid,
-		site->advert_ms);
+	fprintf(out, "    vrrp: {id: %u, profile: %s, advert: %ums}\n    subnets:\n", site->vrid,
+		config_profile_names[site->profile], site->advert_ms);
 	for (size_t i = 0; i < site->n_subnets; i++) {
 		const struct config_subnet *subnet = &site->subnets[i];
 

@@ -25,6 +25,7 @@
 #include "control.h"
 #include "log.h"
 #include "mtu.h"
+#include "realtime.h"
 #include "route.h"
 #include "rundir.h"
 #include "status.h"
@@ -69,7 +70,9 @@ static int load_config(const char *dir, struct config **ret_config, char **ret_t
 
 	if (!diags)
 		return -ENOMEM;
+	realtime_pause();
 	rc = config_load(dir, diags, ret_config);
+	realtime_resume();
 	if (rc) {
 		out = open_memstream(ret_text, &size);
 		if (out) {

@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "log.h"
+#include "realtime.h"
 #include "state.h"
 #include "wireguard.h"
 
@@ -139,13 +140,16 @@ static int spawn_as_batch(struct engine *engine, const char *const argv[], const
 			  const char *log_path)
 {
 	const struct sched_param param = { 0 };
-	const int policy = sched_getscheduler(0);
-	const bool set = policy == SCHED_OTHER && !sched_setscheduler(0, SCHED_BATCH, &param);
-	int rc = child_spawn(engine->engines->event, argv, env, log_path, engine_exited, engine,
-			     &engine->child);
+	bool set;
+	int rc;
 
-	if (set && sched_setscheduler(0, policy, &param))
+	realtime_pause();
+	set = sched_getscheduler(0) == SCHED_OTHER && !sched_setscheduler(0, SCHED_BATCH, &param);
+	rc = child_spawn(engine->engines->event, argv, env, log_path, engine_exited, engine,
+			 &engine->child);
+	if (set && sched_setscheduler(0, SCHED_OTHER, &param))
 		log_warning("netpasd stays in the batch class: %s", strerror(errno));
+	realtime_resume();
 	return rc;
 }
 

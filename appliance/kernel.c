@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "link.h"
+#include "realtime.h"
 #include "route.h"
 #include "sysctl.h"
 #include "wanted.h"
@@ -403,12 +404,13 @@ int kernel_converge(struct kernel *kernel, const struct state *wanted, const str
 	struct state *before = NULL;
 	int rc, rc_back;
 
+	realtime_pause();
 	rc = converge_once(kernel, wanted, &before, ret_steps, why);
 	if (!rc)
 		goto out;
 	if (!before) {
 		snprintf(error, KERNEL_ERROR_LEN, "%s", why);
-		return rc;
+		goto out;
 	}
 	if (previous) {
 		rc_back = converge_once(kernel, previous, NULL, NULL, back);
@@ -424,6 +426,7 @@ int kernel_converge(struct kernel *kernel, const struct state *wanted, const str
 	else
 		snprintf(error, KERNEL_ERROR_LEN, "%.400s; rolled back", why);
 out:
+	realtime_resume();
 	state_free(before);
 	return rc;
 }

@@ -28,6 +28,7 @@
 #include "link.h"
 #include "log.h"
 #include "neighbour.h"
+#include "realtime.h"
 
 #define STOP_TIMEOUT_MS 3000
 
@@ -43,6 +44,9 @@ struct vrrp {
 	struct role role;
 	struct notify_stream stream;
 	unsigned int severity; /* even */
+	enum config_profile profile;
+	uint32_t advert_ms; /* 0: nothing is configured yet */
+	bool realtime;	    /* keepalived and this process */
 	int fifo;
 	char *rendered; /* what keepalived was last given */
 	char conf_path[PATH_MAX], pid_path[PATH_MAX], vrrp_pid_path[PATH_MAX];
@@ -379,6 +383,7 @@ static int render(const struct vrrp *vrrp, char **ret_text)
 		.vrid = site->vrid,
 		.priority = (uint8_t)(KEEPALIVED_PRIORITY - vrrp->config->self_gateway),
 		.advert_ms = site->advert_ms,
+		.realtime = vrrp->realtime,
 		.n_vips = site->n_vips,
 		.fifo_path = vrrp->fifo_path,
 		.track_path = vrrp->track_path,
@@ -410,6 +415,36 @@ static int render(const struct vrrp *vrrp, char **ret_text)
 	return fclose(out) ? -errno : 0;
 }
 
+/* The kernel may refuse it to us, as in a container: then all is as fast as it can be. */
+static bool use_realtime(bool wanted)
+{
+	if (!wanted || realtime_possible())
+		return !realtime_set(wanted) && wanted;
+	log_warning("profile fast: no real-time priority here (CAP_SYS_NICE is missing); a busy "
+		    "machine may be taken for a dead one, and then profile cloud is better");
+	return false;
+}
+
+static void take_profile(struct vrrp *vrrp, const struct config_site *site)
+{
+	const uint32_t usual_ms = config_profile_advert_ms[site->profile];
+
+	if (vrrp->advert_ms == site->advert_ms && vrrp->profile == site->profile)
+		return;
+	vrrp->advert_ms = site->advert_ms;
+	vrrp->profile = site->profile;
+	vrrp->realtime = use_realtime(site->profile == CONFIG_PROFILE_FAST);
+	if (site->advert_ms == usual_ms)
+		log_info("vrrp: profile %s, adverts every %u ms%s",
+			 config_profile_names[site->profile], site->advert_ms,
+			 vrrp->realtime ? ", real-time priority" : "");
+	else
+		log_info("vrrp: profile %s, adverts every %u ms ('advert' in mesh.yaml) in place "
+			 "of its %u ms%s",
+			 config_profile_names[site->profile], site->advert_ms, usual_ms,
+			 vrrp->realtime ? ", real-time priority" : "");
+}
+
 int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 {
 	const bool first = !vrrp->config;
@@ -418,6 +453,7 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 	int rc;
 
 	vrrp->config = config;
+	take_profile(vrrp, config_self_site(config));
 	rc = render(vrrp, &text);
 	if (rc)
 		return rc;

@@ -11,6 +11,10 @@
  *   gateway is ahead as a master, and none moves nothing. Effective priorities are thus 50..253:
  *   never 255, the address owner's, and never so low (-254) that keepalived calls it a fault.
  * - Priorities are high because the skew of the down timer is (256 - priority) / 256 adverts.
+ * - With adverts every 10 ms an ordinary process is late often enough on a busy machine to be taken
+ *   for dead (three times a minute; never with real-time priority). The limit of CPU time between two
+ *   system calls that sleep, 10 ms by default, would kill it at a reload.
+ * - `down_timer_adverts` is the default, 3.
  * - Unicast, and what comes from others or from beyond the segment (TTL below 255) is dropped. A
  *   site with one gateway names itself as its peer: nothing then leaves the host, where without
  *   a peer keepalived would multicast, into the customer's own VRRP groups too.
@@ -31,6 +35,11 @@
 
 #include <inttypes.h>
 #include <string.h>
+
+#define KEEPALIVED_RLIMIT_RTTIME "1000000" /* microseconds */
+
+#define STRING(x) STRING_(x)
+#define STRING_(x) #x
 
 static int family_of(const char *address)
 {
@@ -58,6 +67,11 @@ static void render_vips(const struct keepalived *keepalived, const char *block, 
 
 static void render_global(const struct keepalived *keepalived, FILE *out)
 {
+	static const char realtime[] = "\tvrrp_rt_priority " STRING(
+		KEEPALIVED_RT_PRIORITY) "\n"
+					"\tvrrp_rlimit_rttime " KEEPALIVED_RLIMIT_RTTIME "\n"
+					"\tvrrp_no_swap\n";
+
 	fprintf(out,
 		"# Written by netpasd at every start; do not edit.\n"
 		"global_defs {\n"
@@ -74,8 +88,9 @@ static void render_global(const struct keepalived *keepalived, FILE *out)
 		"\tvrrp_garp_lower_prio_delay 0\n"
 		"\tvrrp_garp_lower_prio_repeat 1\n"
 		"\tvrrp_higher_prio_send_advert true\n"
+		"%s"
 		"}\n\n",
-		keepalived->router_id, keepalived->fifo_path);
+		keepalived->router_id, keepalived->fifo_path, keepalived->realtime ? realtime : "");
 	fprintf(out,
 		"track_file sticky {\n"
 		"\tfile \"%s\"\n"

@@ -7,12 +7,14 @@
 #ifndef NETPAS_KEEPALIVED_H
 #define NETPAS_KEEPALIVED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define KEEPALIVED_INSTANCE "netpas"
 #define KEEPALIVED_PRIORITY 251	       /* first gateway of a site; the second has one less */
 #define KEEPALIVED_STARTUP_DELAY "1.5" /* seconds before a claim after keepalived's start */
+#define KEEPALIVED_RT_PRIORITY 50      /* of 1..99 */
 #define KEEPALIVED_STICKY_WEIGHT 2     /* added on the gateway that is master */
 #define KEEPALIVED_SEVERITY_MAX 100    /* of what is wrong; each takes the weight off */
 
@@ -31,7 +33,8 @@ struct keepalived {
 	char own[46], peer[46]; /* LAN addresses of one family; peer "": the site has one gateway */
 	uint8_t vrid;
 	uint8_t priority;
-	uint32_t advert_ms;		   /* multiple of 10 */
+	uint32_t advert_ms; /* multiple of 10 */
+	bool realtime;	    /* before all other processes, and not swapped; needs CAP_SYS_NICE */
 	const struct keepalived_vip *vips; /* at least one of own's family: keepalived insists */
 	size_t n_vips;
 	const char *fifo_path, *track_path;

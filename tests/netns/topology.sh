@@ -38,6 +38,7 @@ MESH_MTU=${MESH_MTU:-1420}
 # probes are as much more seldom as adverts are.
 MESH_PROBE=${MESH_PROBE:-$((LAB_TIME_SCALE > 10 ? 100 : 10 * LAB_TIME_SCALE))ms}
 MESH_ADVERT=${MESH_ADVERT:-$((LAB_TIME_SCALE > 10 ? 1000 : 100 * LAB_TIME_SCALE))ms}
+MESH_VRRP=${MESH_VRRP:-advert: $MESH_ADVERT} # of all sites
 SITE_NAMES=(- fra sin nyc)
 WEB=198.51.100.80
 GATEWAYS=()	       # of all sites
@@ -419,7 +420,7 @@ topology_mesh() {
 		      prefixes: [172.16.$s.0/24, "fd00:16:$s::/64"]
 		      routers: [172.16.$s.1, "fd00:16:$s::1"]
 		      vips: [172.16.$s.254, "fd00:16:$s::fe"]
-		    vrrp: {id: $((50 + s)), advert: $MESH_ADVERT}
+		    vrrp: {id: $((50 + s)), $MESH_VRRP}
 		    subnets:
 		END
 		sed 's/.*/      - "&"/' <<<"${SITE_SUBNETS[$s]}"

@@ -151,7 +151,8 @@ static void test_values(void **state)
 	assert_int_equal(sin->lan6.addr.family, IP_NONE);
 	assert_int_equal(sin->router4.family, IP_NONE);
 	assert_int_equal(sin->vrid, CONFIG_VRID);
-	assert_int_equal(sin->advert_ms, CONFIG_ADVERT_MS);
+	assert_int_equal(sin->profile, CONFIG_PROFILE_CLOUD);
+	assert_int_equal(sin->advert_ms, config_profile_advert_ms[CONFIG_PROFILE_CLOUD]);
 	assert_int_equal(mesh->n_relays, 1);
 	assert_string_equal(mesh->relays[0].name, "pop1");
 	assert_int_equal(mesh->relays[0].n_wans, 2);

@@ -167,12 +167,29 @@ static void intervals(void **state)
 	}
 }
 
+/* Profile fast; the others say nothing of it. */
+static void real_time(void **state)
+{
+	struct keepalived fast = example;
+
+	(void)state;
+	fast.advert_ms = 10;
+	fast.realtime = true;
+	assert_has(&fast, "\tvrrp_higher_prio_send_advert true\n"
+			  "\tvrrp_rt_priority 50\n"
+			  "\tvrrp_rlimit_rttime 1000000\n"
+			  "\tvrrp_no_swap\n"
+			  "}\n");
+	assert_has(&fast, "\tadvert_int 0.01\n");
+}
+
 /* Decisions that are easily undone by somebody who means well. */
 static void absences(void **state)
 {
 	static const char *const words[] = {
 		"nopreempt",	"use_vmac",	    "sync_group",	  "bfd",
 		"state MASTER", "vrrp_rt_priority", "dynamic_interfaces", "vrrp_strict",
+		"rttime",	"no_swap",	    "down_timer",
 	};
 
 	(void)state;
@@ -201,7 +218,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_text), cmocka_unit_test(family_of_the_adverts),
 		cmocka_unit_test(alone),      cmocka_unit_test(intervals),
-		cmocka_unit_test(absences),   cmocka_unit_test(weights),
+		cmocka_unit_test(real_time),  cmocka_unit_test(absences),
+		cmocka_unit_test(weights),
 	};
 
 	return cmocka_run_group_tests_name("keepalived", tests, NULL, NULL);

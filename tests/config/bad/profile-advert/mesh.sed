@@ -1,0 +1,2 @@
+s/^    subnets: .*/    vrrp: {profile: fats, advert: 5ms}\
+&/

@@ -1,0 +1,2 @@
+s/^    subnets: .*/    vrrp: {advert: 50ms, profile: fast}\
+&/

@@ -1,0 +1,2 @@
+s/^    subnets: .*/    vrrp: {profile: fast}\
+&/

@@ -1,0 +1,2 @@
+s/^    subnets: .*/    vrrp: {profile: patient, id: 52}\
+&/
