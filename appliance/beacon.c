@@ -105,6 +105,38 @@ static uint64_t seen_generation(const struct beacon *beacon, size_t site)
 	return highest;
 }
 
+/* The claim of the other gateway of that peer's site. */
+static uint64_t rival_generation(const struct beacon *beacon, const struct beacon_peer *peer)
+{
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		const struct beacon_peer *other = &beacon->peers[i];
+
+		if (other != peer && other->site == peer->site && other->alive && other->active)
+			return other->generation;
+	}
+	return 0;
+}
+
+bool beacon_rival(const struct beacon *beacon, uint64_t *ret_generation)
+{
+	const struct beacon_peer *partner = beacon_partner(beacon);
+	bool told = false;
+
+	*ret_generation = 0;
+	for (size_t i = 0; i < beacon->n_peers; i++) {
+		const struct beacon_peer *peer = &beacon->peers[i];
+
+		if (!peer->alive || !(peer->flags & HELLO_FLAG_RIVAL))
+			continue;
+		told = true;
+		if (peer->rival_generation > *ret_generation)
+			*ret_generation = peer->rival_generation;
+	}
+	if (partner && partner->alive && partner->active && partner->generation > *ret_generation)
+		*ret_generation = partner->generation;
+	return told;
+}
+
 static void send_by_lane(const struct beacon *beacon, uint16_t id, const struct lane *lane,
 			 const uint8_t buf[static HELLO_LEN])
 {
@@ -133,6 +165,9 @@ static void send_hello(struct beacon *beacon, size_t i, const struct role_claim 
 		.generation = self->generation,
 		.seen_generation = seen_generation(beacon, peer->site),
 		.digest = beacon->config->digest,
+		.severity = self->severity,
+		.flags = self->flags | HELLO_FLAG_RIVAL,
+		.rival_generation = rival_generation(beacon, peer),
 		.sequence = ++private->sequence,
 		.echo_sequence = private->heard_sequence,
 		.echo_delay_us = peer->received_us ? (uint32_t)(now - peer->received_us) : 0,
@@ -201,6 +236,9 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 	peer->alive = true;
 	peer->active = active;
 	peer->generation = hello->generation;
+	peer->severity = hello->severity;
+	peer->flags = hello->flags;
+	peer->rival_generation = hello->rival_generation;
 	peer->digest = hello->digest;
 	peer->received_us = now;
 	peer->received++;
@@ -494,4 +532,10 @@ const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_
 {
 	*ret_n = beacon->n_peers;
 	return beacon->peers;
+}
+
+const struct beacon_peer *beacon_partner(const struct beacon *beacon)
+{
+	(void)beacon;
+	return NULL;
 }

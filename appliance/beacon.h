@@ -41,6 +41,8 @@ struct beacon_peer {
 	bool alive;
 	bool active; /* its role in its last hello */
 	uint64_t generation;
+	uint8_t severity, flags; /* of its last hello (ha/hello.h) */
+	uint64_t rival_generation;
 	uint64_t digest;
 	uint32_t rtt_us;      /* of the last answered hello; 0: none yet */
 	uint64_t received_us; /* CLOCK_MONOTONIC of its last hello; 0: none yet */
@@ -77,5 +79,14 @@ enum beacon_lane beacon_lane(const struct beacon *beacon, uint16_t id, uint8_t l
 			     unsigned int ifindex);
 
 const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_n);
+
+/* The other gateway of this site; NULL: there is none. */
+const struct beacon_peer *beacon_partner(const struct beacon *beacon);
+
+/*
+ * The highest generation that the other gateway of this node's site claims now, as those say that hear
+ * it; 0: it claims nothing. False if nobody who is alive tells.
+ */
+bool beacon_rival(const struct beacon *beacon, uint64_t *ret_generation);
 
 #endif

@@ -21,11 +21,11 @@ static bool daemon_absent(int rc)
 	return rc == -ENOENT || rc == -ECONNREFUSED;
 }
 
-/* Send a command; says what is wrong if there is no good answer. */
-static int request(const struct client_paths *paths, const char *command, json_t **ret_answer)
+int client_request(const struct client_paths *paths, json_t *request, json_t **ret_answer)
 {
+	const char *command = json_string_value(json_object_get(request, "command"));
 	json_t *answer = NULL;
-	int rc = control_request(paths->run_dir, command, TIMEOUT_MS, &answer);
+	int rc = control_exchange(paths->run_dir, request, TIMEOUT_MS, &answer);
 
 	if (daemon_absent(rc)) {
 		fprintf(stderr,
@@ -40,15 +40,25 @@ static int request(const struct client_paths *paths, const char *command, json_t
 	}
 	if (!json_is_true(json_object_get(answer, "ok"))) {
 		const char *error = json_string_value(json_object_get(answer, "error"));
+		const bool refused = json_is_true(json_object_get(answer, "refused"));
 
 		fprintf(stderr, "netpas: %s: %s", command, error ? error : "failed");
 		if (!error || !*error || error[strlen(error) - 1] != '\n')
 			fputc('\n', stderr);
 		json_decref(answer);
-		return 1;
+		return refused ? CLIENT_REFUSED : 1;
 	}
 	*ret_answer = answer;
 	return 0;
+}
+
+static int request(const struct client_paths *paths, const char *command, json_t **ret_answer)
+{
+	json_t *object = json_pack("{s:s}", "command", command);
+	int rc = object ? client_request(paths, object, ret_answer) : 1;
+
+	json_decref(object);
+	return rc;
 }
 
 /* A command without arguments whose answer is a text. */

@@ -3,6 +3,8 @@
 #ifndef NETPAS_CLIENT_H
 #define NETPAS_CLIENT_H
 
+#include <jansson.h>
+
 struct client_paths {
 	const char *config_dir, *run_dir, *state_dir;
 };
@@ -17,5 +19,15 @@ int client_drops(const struct client_paths *paths, int argc, char **argv);
 int client_plan(const struct client_paths *paths, int argc, char **argv);
 int client_reload(const struct client_paths *paths, int argc, char **argv);
 int client_down(const struct client_paths *paths, int argc, char **argv);
+
+int client_switchover(const struct client_paths *paths, int argc, char **argv);
+int client_drain(const struct client_paths *paths, int argc, char **argv);
+
+/* More exit codes. */
+#define CLIENT_REFUSED 3 /* the daemon did nothing, and said why */
+#define CLIENT_UNDONE 4	 /* it was tried, and everything is as before */
+
+/* Send a request (borrowed). If there is no good answer it is said why, and that is the exit code. */
+int client_request(const struct client_paths *paths, json_t *request, json_t **ret_answer);
 
 #endif

@@ -302,23 +302,31 @@ err:
 	return rc;
 }
 
-int control_request(const char *run_dir, const char *command, int timeout_ms, json_t **ret_answer)
+int control_exchange(const char *run_dir, json_t *request, int timeout_ms, json_t **ret_answer)
 {
 	const int64_t deadline = clock_now_ms() + timeout_ms;
 	struct sockaddr_un address;
-	char request[128], *line = NULL;
+	char *text, *line = NULL;
 	json_t *answer;
-	int fd, rc, len;
+	size_t len;
+	int fd, rc;
 
 	rc = socket_address(run_dir, &address);
 	if (rc)
 		return rc;
+	text = json_dumps(request, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
+	len = strlen(text);
+	text[len++] = '\n'; /* takes the place of the NUL */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	len = snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
+	if (fd < 0) {
+		rc = -errno;
+		free(text);
+		return rc;
+	}
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    send(fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+	    send(fd, text, len, MSG_NOSIGNAL) != (ssize_t)len) {
 		rc = -errno;
 		goto out;
 	}
@@ -335,5 +343,15 @@ int control_request(const char *run_dir, const char *command, int timeout_ms, js
 	*ret_answer = answer;
 out:
 	close(fd);
+	free(text);
+	return rc;
+}
+
+int control_request(const char *run_dir, const char *command, int timeout_ms, json_t **ret_answer)
+{
+	json_t *request = json_pack("{s:s}", "command", command);
+	int rc = request ? control_exchange(run_dir, request, timeout_ms, ret_answer) : -ENOMEM;
+
+	json_decref(request);
 	return rc;
 }

@@ -30,9 +30,11 @@ json_t *control_answer(const char *line, size_t len, control_handle_fn *handle, 
 json_t *control_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * The client's side: send a command, wait for the answer (timeout_ms). 0 or -errno
+ * The client's side: send a request (borrowed), or a command that needs no more than its name, and
+ * wait for the answer (timeout_ms). 0 or -errno
  * (-ENOENT, -ECONNREFUSED: no daemon; -EBADMSG: not an answer).
  */
+int control_exchange(const char *run_dir, json_t *request, int timeout_ms, json_t **ret_answer);
 int control_request(const char *run_dir, const char *command, int timeout_ms, json_t **ret_answer);
 
 #endif

@@ -30,6 +30,7 @@
 #include "rundir.h"
 #include "status.h"
 #include "steering.h"
+#include "switchover.h"
 #include "teardown.h"
 #include "wanted.h"
 #include "watch.h"
@@ -250,7 +251,7 @@ static struct role_claim tell_self(void *data)
 {
 	const struct daemon *d = data;
 
-	return role_claim(vrrp_role(d->vrrp));
+	return vrrp_claim(d->vrrp);
 }
 
 static void role_changed(const struct role *role, enum role_state before, void *data)
@@ -322,6 +323,7 @@ static void generation_seen(uint64_t generation, void *data)
 	struct daemon *d = data;
 
 	vrrp_seen(d->vrrp, generation);
+	switchover_hear(d);
 }
 
 /* ---- converging and repairing ---- */
@@ -645,13 +647,16 @@ static json_t *handle_command(const char *command, json_t *request, void *data)
 		{ "status", do_status }, { "paths", do_paths }, { "drops", do_drops },
 		{ "reload", do_reload }, { "plan", do_plan },	{ "down", do_down },
 	};
+	json_t *answer;
 
-	(void)request;
+	if (switchover_command(data, command, request, &answer))
+		return answer;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(command, commands[i].name))
 			return commands[i].handle(data);
 	return control_error(
-		"unknown command '%s'; known are status, paths, drops, reload, plan, down",
+		"unknown command '%s'; known are status, paths, drops, reload, plan, down, "
+		"switchover, drain, handover",
 		command);
 }
 

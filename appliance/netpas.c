@@ -47,6 +47,12 @@ static const struct command commands[] = {
 	{ "drops", "[--json]", "show what the data plane's programs counted", client_drops, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },
 	{ "reload", "", "have the daemon read the configuration again", client_reload, -1 },
+	{ "switchover", "[--force]",
+	  "hand the active role to the other gateway of the site, or "
+	  "take it from there",
+	  client_switchover, -1 },
+	{ "drain", "[--end] [--force]", "keep this gateway from being active, for maintenance",
+	  client_drain, -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
 	{ "version", "", "print the version", run_version, 0 },
 	{ "help", "[COMMAND]", "print this, or about one command", run_help, 1 },
@@ -81,7 +87,7 @@ static void print_help(FILE *out)
 {
 	fputs("usage: netpas [-c DIR] [-r DIR] [-s DIR] COMMAND [ARGUMENT...]\n\ncommands:\n", out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-7s %-18s %s\n", commands[i].name, commands[i].arguments,
+		fprintf(out, "  %-10s %-18s %s\n", commands[i].name, commands[i].arguments,
 			commands[i].help);
 	fputs("\noptions:\n", out);
 	for (size_t i = 0; i < N_OPTIONS; i++)

@@ -14,6 +14,7 @@
 #include "mtu.h"
 #include "nft_table.h"
 #include "steering.h"
+#include "switchover.h"
 #include "wanted.h"
 #include "wireguard.h"
 
@@ -41,7 +42,7 @@ static void add_problem(json_t *problems, const char *fmt, ...)
 static json_t *make_vips(const struct daemon *d, json_t *problems)
 {
 	const struct config_site *site = config_self_site(d->config);
-	const bool active = vrrp_role(d->vrrp)->state == ROLE_ACTIVE;
+	const bool active = role_holds(vrrp_role(d->vrrp));
 	json_t *vips = json_array();
 	char text[IP_ADDR_STRLEN];
 
@@ -234,7 +235,7 @@ json_t *status_make(struct daemon *d)
 	const bool relay = d->config->is_relay;
 	const struct role *role = vrrp_role(d->vrrp);
 	const bool vrrp = !relay && vrrp_running(d->vrrp);
-	json_t *problems = json_array(), *vips, *tunnels, *sites, *dataplane, *counters;
+	json_t *ret, *problems = json_array(), *ha, *vips, *tunnels, *sites, *dataplane, *counters;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -246,19 +247,24 @@ json_t *status_make(struct daemon *d)
 	if (!relay && !vrrp)
 		add_problem(problems, "keepalived is not running");
 	check_links(d, problems);
+	ha = relay ? NULL : switchover_status(d, problems);
 	vips = vrrp ? make_vips(d, problems) : json_array();
 	tunnels = make_tunnels(d, problems);
 	sites = make_sites(d, problems);
 	dataplane = steering_status(d->steering, problems);
 	counters = make_counters(d, problems);
-	return json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o*}",
-			 "node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
-			 relay ? NULL : config_self_site(d->config)->name, "version",
-			 NETPAS_VERSION, "role", relay ? "relay" : role_state_names[role->state],
-			 "generation", (json_int_t)role->generation, "engine",
-			 relay ? "none" : engine_names[d->engine], "config", "digest", digest,
-			 "loaded", loaded, "vips", vips, "tunnels", tunnels, "sites", sites,
-			 "dataplane", dataplane, "counters", counters, "problems", problems,
-			 "relayed", relay ? steering_relayed(d->steering) : NULL);
+	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
+			"s:o, s:o}",
+			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
+			relay ? NULL : config_self_site(d->config)->name, "version", NETPAS_VERSION,
+			"role", relay ? "relay" : role_state_names[role->state], "generation",
+			(json_int_t)role->generation, "engine",
+			relay ? "none" : engine_names[d->engine], "config", "digest", digest,
+			"loaded", loaded, "vips", vips, "tunnels", tunnels, "sites", sites,
+			"dataplane", dataplane, "counters", counters, "problems", problems);
+	if (relay)
+		json_object_set_new(ret, "relayed", steering_relayed(d->steering));
+	else
+		json_object_set_new(ret, "ha", ha);
+	return ret;
 }

@@ -56,6 +56,16 @@ static const char *age_text(json_t *age, char buf[static 24])
 	return buf;
 }
 
+static void print_ha(json_t *ha, FILE *out)
+{
+	if (!json_is_object(ha))
+		return;
+	fprintf(out, "failover  profile %s, adverts every %" JSON_INTEGER_FORMAT " ms%s%s\n",
+		text_of(ha, "profile"), number_of(ha, "advert_ms"),
+		json_is_true(json_object_get(ha, "realtime")) ? ", real-time priority" : "",
+		json_is_true(json_object_get(ha, "drained")) ? ", drained" : "");
+}
+
 static void print_vips(json_t *vips, FILE *out)
 {
 	json_t *vip;
@@ -177,6 +187,7 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	fprintf(out, "role      %s%s%s (generation %" JSON_INTEGER_FORMAT ")\n",
 		strcmp(text_of(status, "role"), "active") ? "" : style->good,
 		text_of(status, "role"), style->end, number_of(status, "generation"));
+	print_ha(json_object_get(status, "ha"), out);
 	print_vips(json_object_get(status, "vips"), out);
 	fprintf(out, "engine    %s\n", text_of(status, "engine"));
 }

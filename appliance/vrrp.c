@@ -29,6 +29,7 @@
 #include "log.h"
 #include "neighbour.h"
 #include "realtime.h"
+#include "switchover.h"
 
 #define STOP_TIMEOUT_MS 3000
 
@@ -44,6 +45,10 @@ struct vrrp {
 	struct role role;
 	struct notify_stream stream;
 	unsigned int severity; /* even */
+	int term;	       /* of a handover, even */
+	uint8_t flags;	       /* of hellos */
+	bool starting;	       /* no remote gateway was heard since, nor was it active */
+	struct switchover *switchover;
 	enum config_profile profile;
 	uint32_t advert_ms; /* 0: nothing is configured yet */
 	bool realtime;	    /* keepalived and this process */
@@ -73,10 +78,27 @@ static char *read_file(const char *path)
 	return text;
 }
 
+/* The first gateway that hears the other one has to give way if it is overruled. */
+#define OVERRULED_TERM (-2)
+
+/* A gateway whose tunnels are not up yet is worse than one that is drained (ha/handover.h). */
+#define STARTING_TERM (-100)
+
+static int track_value(const struct vrrp *vrrp)
+{
+	int term = vrrp->term - (int)vrrp->severity;
+
+	if (vrrp->role.state == ROLE_OVERRULED)
+		term += OVERRULED_TERM;
+	if (vrrp->starting)
+		term += STARTING_TERM;
+	return keepalived_track(role_holds(&vrrp->role), term);
+}
+
 /* keepalived watches the file itself, so it is written in place: a new inode would be missed. */
 static void write_track(const struct vrrp *vrrp)
 {
-	const int value = (vrrp->role.state == ROLE_ACTIVE) - (int)vrrp->severity;
+	const int value = track_value(vrrp);
 	char text[16];
 	const int len = snprintf(text, sizeof(text), "%d\n", value);
 	int fd = open(vrrp->track_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -99,26 +121,67 @@ void vrrp_set_severity(struct vrrp *vrrp, unsigned int severity)
 	write_track(vrrp);
 }
 
-static void take_event(enum notify_event event, unsigned int priority, void *data)
+void vrrp_set_term(struct vrrp *vrrp, int term, uint8_t flags)
 {
-	struct vrrp *vrrp = data;
-	const enum role_state before = vrrp->role.state;
-	int rc;
+	vrrp->flags = flags;
+	if (term == vrrp->term)
+		return;
+	vrrp->term = term;
+	write_track(vrrp);
+}
+
+/* The generation is on disk before anybody hears of it. */
+static void save_claim(const struct vrrp *vrrp)
+{
+	const int rc = role_save(vrrp->generation_path, &vrrp->role);
+
+	if (rc)
+		log_error("%s: %s; after a restart this node may claim with an old generation",
+			  vrrp->generation_path, strerror(-rc));
+}
+
+static void take_role_event(struct vrrp *vrrp, enum role_event event, unsigned int priority)
+{
+	const struct role before = vrrp->role;
+	char text[24] = "";
 
 	if (!role_event(&vrrp->role, event))
 		return;
-	if (vrrp->role.state == ROLE_ACTIVE) {
-		rc = role_save(vrrp->generation_path, &vrrp->role);
-		if (rc)
-			log_error(
-				"%s: %s; after a restart this node may claim with an old generation",
-				vrrp->generation_path, strerror(-rc));
-	}
+	if (vrrp->role.generation != before.generation)
+		save_claim(vrrp);
+	vrrp->starting = vrrp->starting && !role_holds(&vrrp->role);
+	switchover_role_changed(vrrp->switchover, before.state, vrrp->role.state);
 	write_track(vrrp);
-	log_info("role: %s -> %s (VRRP %s, priority %u, generation %llu)", role_state_names[before],
-		 role_state_names[vrrp->role.state], notify_event_names[event], priority,
+	if (priority)
+		snprintf(text, sizeof(text), ", priority %u", priority);
+	log_info("role: %s -> %s (%s%s, generation %llu)", role_state_names[before.state],
+		 role_state_names[vrrp->role.state], role_event_names[event], text,
 		 (unsigned long long)vrrp->role.generation);
-	vrrp->changed(&vrrp->role, before, vrrp->data);
+	vrrp->changed(&vrrp->role, before.state, vrrp->data);
+}
+
+static void take_event(enum notify_event event, unsigned int priority, void *data)
+{
+	take_role_event(data, (enum role_event)event, priority);
+}
+
+void vrrp_judge(struct vrrp *vrrp, uint64_t rival_generation)
+{
+	const enum role_event event = role_judge(&vrrp->role, rival_generation, clock_now_us());
+
+	if (vrrp->starting) {
+		vrrp->starting = false;
+		write_track(vrrp);
+	}
+	if (event == ROLE_ON_OVERRULED)
+		log_warning(
+			"role: overruled: remote sites follow the other gateway, which claims "
+			"generation %llu while this one holds the VIP with %llu: is the LAN cut "
+			"between them?",
+			(unsigned long long)rival_generation,
+			(unsigned long long)vrrp->role.generation);
+	if (event != ROLE_EVENT_MAX)
+		take_role_event(vrrp, event, 0);
 }
 
 static int fifo_readable(struct sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -337,11 +400,11 @@ static bool adopt_track(struct vrrp *vrrp)
 {
 	char *text = read_file(vrrp->track_path);
 	const long value = text ? strtol(text, NULL, 10) : 0;
+	const long rest = vrrp->term - value + (value & 1);
 
 	free(text);
-	if (value > 1 || value < -KEEPALIVED_SEVERITY_MAX)
-		return false;
-	vrrp->severity = (unsigned int)((value & 1) - value);
+	if (rest > 0 && rest <= KEEPALIVED_SEVERITY_MAX)
+		vrrp->severity = (unsigned int)rest;
 	return value & 1;
 }
 
@@ -433,6 +496,7 @@ static void take_profile(struct vrrp *vrrp, const struct config_site *site)
 		return;
 	vrrp->advert_ms = site->advert_ms;
 	vrrp->profile = site->profile;
+	switchover_set_advert(vrrp->switchover, site->advert_ms);
 	vrrp->realtime = use_realtime(site->profile == CONFIG_PROFILE_FAST);
 	if (site->advert_ms == usual_ms)
 		log_info("vrrp: profile %s, adverts every %u ms%s",
@@ -488,6 +552,7 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 		return child_signal(vrrp->keepalived, SIGHUP);
 	}
 	if (first) {
+		vrrp->starting = true;
 		write_track(vrrp);
 		remove_stale_vips(vrrp);
 	}
@@ -539,10 +604,13 @@ int vrrp_new(struct sd_event *event, struct netlink *nl, const struct vrrp_paths
 	else if (rc)
 		log_warning("%s: %s", vrrp->generation_path, strerror(-rc));
 	rc = open_fifo(vrrp);
+	if (!rc)
+		rc = switchover_new(event, vrrp, paths->state_dir, &vrrp->switchover);
 	if (rc) {
 		vrrp_free(vrrp);
 		return rc;
 	}
+	vrrp->term = switchover_term(vrrp->switchover, &vrrp->flags);
 	*ret_vrrp = vrrp;
 	return 0;
 }
@@ -551,6 +619,7 @@ void vrrp_free(struct vrrp *vrrp)
 {
 	if (!vrrp)
 		return;
+	switchover_free(vrrp->switchover);
 	child_free(vrrp->keepalived);
 	sd_event_source_disable_unref(vrrp->restart);
 	sd_event_source_disable_unref(vrrp->fifo_io);
@@ -590,4 +659,28 @@ void vrrp_seen(struct vrrp *vrrp, uint64_t generation)
 bool vrrp_running(const struct vrrp *vrrp)
 {
 	return vrrp->keepalived != NULL;
+}
+
+struct role_claim vrrp_claim(const struct vrrp *vrrp)
+{
+	struct role_claim claim = role_claim(&vrrp->role);
+
+	claim.severity = (uint8_t)vrrp->severity;
+	claim.flags = vrrp->flags;
+	return claim;
+}
+
+unsigned int vrrp_severity(const struct vrrp *vrrp)
+{
+	return vrrp->severity;
+}
+
+bool vrrp_realtime(const struct vrrp *vrrp)
+{
+	return vrrp->realtime;
+}
+
+struct switchover *vrrp_switchover(const struct vrrp *vrrp)
+{
+	return vrrp->switchover;
 }

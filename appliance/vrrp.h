@@ -15,14 +15,15 @@
 #include "role.h"
 
 struct sd_event;
+struct switchover;
 struct vrrp;
 
 struct vrrp_paths {
 	const char *run_dir;   /* keepalived.conf, .pid, .fifo, vrrp.track; log/keepalived.log */
-	const char *state_dir; /* generation */
+	const char *state_dir; /* generation, drained */
 };
 
-/* Called after every role change, with the role as it is now. */
+/* Called after every change of role or claim, with the role as it is now. */
 typedef void vrrp_changed_fn(const struct role *role, enum role_state before, void *data);
 
 /* nl is borrowed. Reads the generation and adopts what an earlier netpasd left. 0 or -errno. */
@@ -48,6 +49,22 @@ void vrrp_stop(struct vrrp *vrrp, const struct config *config);
  * keeps the one that it had until this is called.
  */
 void vrrp_set_severity(struct vrrp *vrrp, unsigned int severity);
+
+/*
+ * A number that is added to that in the track file (ha/handover.h), and what hellos say of it (enum
+ * hello_flag).
+ */
+void vrrp_set_term(struct vrrp *vrrp, int term, uint8_t flags);
+
+/* A remote gateway is heard; what the other gateway of this site claims (beacon_rival()). */
+void vrrp_judge(struct vrrp *vrrp, uint64_t rival_generation);
+
+/* What this node says of itself. */
+struct role_claim vrrp_claim(const struct vrrp *vrrp);
+
+unsigned int vrrp_severity(const struct vrrp *vrrp);
+bool vrrp_realtime(const struct vrrp *vrrp);
+struct switchover *vrrp_switchover(const struct vrrp *vrrp);
 
 const struct role *vrrp_role(const struct vrrp *vrrp);
 void vrrp_seen(struct vrrp *vrrp, uint64_t generation);

@@ -20,12 +20,25 @@ enum hello_role {
 	HELLO_ROLE_MAX,
 };
 
+enum hello_flag {
+	HELLO_FLAG_DRAINING = 1,     /* the sender is under maintenance */
+	HELLO_FLAG_HANDING_OVER = 2, /* it was asked to give the active role up, or to take it */
+	HELLO_FLAG_RIVAL = 4,	     /* rival_generation is told: 0 means that there is none */
+};
+
 struct hello {
 	uint16_t from, to; /* node ids */
 	enum hello_role role;
+	uint8_t severity;	  /* of what is wrong with the sender; 0: nothing */
+	uint8_t flags;		  /* enum hello_flag */
 	uint64_t generation;	  /* of the sender's claim; only grows */
 	uint64_t seen_generation; /* highest claim the sender has seen from the receiver's site */
 	uint64_t digest;	  /* of the sender's mesh configuration */
+	/*
+	 * Generation of the claim of the receiver's partner, while the sender hears it and it
+	 * claims to be active; 0: it does not, as far as the sender knows.
+	 */
+	uint64_t rival_generation;
 	uint32_t sequence;
 	uint32_t echo_sequence; /* last sequence received from the other end */
 	uint32_t echo_delay_us; /* between receiving that and sending this, for the round trip */

@@ -10,6 +10,8 @@
  *   KEEPALIVED_SEVERITY_MAX: a difference of 2 is 4 in priority, more than the 3 by which the first
  *   gateway is ahead as a master, and none moves nothing. Effective priorities are thus 50..253:
  *   never 255, the address owner's, and never so low (-254) that keepalived calls it a fault.
+ *   Handovers that are asked for add 2 or -2 for a moment, draining -124; keepalived itself keeps
+ *   priorities within 1..254.
  * - Priorities are high because the skew of the down timer is (256 - priority) / 256 adverts.
  * - With adverts every 10 ms an ordinary process is late often enough on a busy machine to be taken
  *   for dead (three times a minute; never with real-time priority). The limit of CPU time between two
@@ -44,6 +46,13 @@
 static int family_of(const char *address)
 {
 	return strchr(address, ':') ? 6 : 4;
+}
+
+int keepalived_track(bool holds, int term)
+{
+	const int most = 2, least = -126; /* * 2: +4 is 254 at least; -254 would be a fault */
+
+	return holds + (term > most ? most : term < least ? least : term);
 }
 
 /* Write the block of the VIPs that are (or are not) of one family; nothing if there are none. */

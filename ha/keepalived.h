@@ -40,6 +40,12 @@ struct keepalived {
 	const char *fifo_path, *track_path;
 };
 
+/*
+ * What the track file holds: an odd number while this node has the VIPs, an even one else, with a
+ * bonus or malus (even) between what keepalived takes for a fault and what lifts to the limit.
+ */
+int keepalived_track(bool holds, int term);
+
 /* Write the configuration. VIPs of the adverts' own family first, the others "excluded". */
 void keepalived_render(const struct keepalived *keepalived, FILE *out);
 

@@ -12,12 +12,23 @@
 #include "file.h"
 
 #define STATE(s) (1u << ROLE_##s)
-#define ANY (STATE(STANDBY) | STATE(ACTIVE) | STATE(FAULT))
+#define ANY (STATE(STANDBY) | STATE(ACTIVE) | STATE(FAULT) | STATE(OVERRULED))
 
 const char *const role_state_names[ROLE_STATE_MAX] = {
 	[ROLE_STANDBY] = "standby",
 	[ROLE_ACTIVE] = "active",
 	[ROLE_FAULT] = "fault",
+	[ROLE_OVERRULED] = "overruled",
+};
+
+const char *const role_event_names[ROLE_EVENT_MAX] = {
+	[ROLE_ON_MASTER] = "VRRP MASTER",
+	[ROLE_ON_BACKUP] = "VRRP BACKUP",
+	[ROLE_ON_FAULT] = "VRRP FAULT",
+	[ROLE_ON_STOP] = "VRRP STOP",
+	[ROLE_ON_DELETED] = "VRRP DELETED",
+	[ROLE_ON_OVERRULED] = "the other gateway claims a higher generation",
+	[ROLE_ON_ALONE] = "the other gateway does not claim any more",
 };
 
 /* A higher number cannot be; two gateways that both got there are told apart by their ids. */
@@ -39,35 +50,69 @@ static void action_none(struct role *role)
  */
 static const struct {
 	unsigned int states;
-	enum notify_event event;
+	enum role_event event;
 	void (*action)(struct role *role);
 	enum role_state next;
 } transitions[] = {
-	{ STATE(STANDBY) | STATE(FAULT), NOTIFY_MASTER, action_claim, ROLE_ACTIVE },
-	{ ANY, NOTIFY_BACKUP, action_none, ROLE_STANDBY },
-	{ ANY, NOTIFY_FAULT, action_none, ROLE_FAULT },
-	{ ANY, NOTIFY_STOP, action_none, ROLE_STANDBY },
-	{ ANY, NOTIFY_DELETED, action_none, ROLE_STANDBY },
+	{ STATE(STANDBY) | STATE(FAULT), ROLE_ON_MASTER, action_claim, ROLE_ACTIVE },
+	{ ANY, ROLE_ON_BACKUP, action_none, ROLE_STANDBY },
+	{ ANY, ROLE_ON_FAULT, action_none, ROLE_FAULT },
+	{ ANY, ROLE_ON_STOP, action_none, ROLE_STANDBY },
+	{ ANY, ROLE_ON_DELETED, action_none, ROLE_STANDBY },
+	{ STATE(ACTIVE), ROLE_ON_OVERRULED, action_none, ROLE_OVERRULED },
+	{ STATE(ACTIVE) | STATE(OVERRULED), ROLE_ON_ALONE, action_claim, ROLE_ACTIVE },
 };
 
-bool role_event(struct role *role, enum notify_event event)
+bool role_event(struct role *role, enum role_event event)
 {
 	for (size_t i = 0; i < sizeof(transitions) / sizeof(transitions[0]); i++) {
-		enum role_state old = role->state;
+		const struct role old = *role;
 
-		if (transitions[i].event != event || !(transitions[i].states & 1u << old))
+		if (transitions[i].event != event || !(transitions[i].states & 1u << old.state))
 			continue;
 		transitions[i].action(role);
 		role->state = transitions[i].next;
-		return role->state != old;
+		if (role->state != old.state)
+			role->alone_us = 0; /* words about that are still on the way */
+		return role->state != old.state || role->generation != old.generation;
 	}
 	return false;
 }
 
+bool role_holds(const struct role *role)
+{
+	return role->state == ROLE_ACTIVE || role->state == ROLE_OVERRULED;
+}
+
+/*
+ * Two that claim tell each other by remote sites which claim is higher. Only the lower one acts, and
+ * what it does never raises its own: two that raised theirs in turn would drag the remote sites to
+ * and fro. A claim is raised only when nobody else claims, so that the gateway that holds the VIPs
+ * has the highest again: the other one may have claimed while this one was frozen, and given way.
+ */
+enum role_event role_judge(struct role *role, uint64_t rival_generation, uint64_t now_us)
+{
+	const bool gap = now_us - role->judged_us >= ROLE_ALONE_US;
+
+	role->judged_us = now_us;
+	if (rival_generation) {
+		role->alone_us = 0;
+		return role->state == ROLE_ACTIVE && rival_generation > role->generation
+			       ? ROLE_ON_OVERRULED
+			       : ROLE_EVENT_MAX;
+	}
+	if (!role->alone_us || gap)
+		role->alone_us = now_us;
+	if (now_us - role->alone_us < ROLE_ALONE_US || !role_holds(role))
+		return ROLE_EVENT_MAX;
+	return role->state == ROLE_OVERRULED || role->seen_generation > role->generation
+		       ? ROLE_ON_ALONE
+		       : ROLE_EVENT_MAX;
+}
+
 struct role_claim role_claim(const struct role *role)
 {
-	return (struct role_claim){ .active = role->state == ROLE_ACTIVE,
-				    .generation = role->generation };
+	return (struct role_claim){ .active = role_holds(role), .generation = role->generation };
 }
 
 void role_seen(struct role *role, uint64_t generation)

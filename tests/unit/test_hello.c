@@ -14,9 +14,12 @@ static const struct hello example = {
 	.from = 0x0102,
 	.to = 0x0304,
 	.role = HELLO_ROLE_ACTIVE,
+	.severity = 0x71,
+	.flags = 0x72,
 	.generation = 0x1112131415161718,
 	.seen_generation = 0x2122232425262728,
 	.digest = 0x3132333435363738,
+	.rival_generation = 0x8182838485868788,
 	.sequence = 0x41424344,
 	.echo_sequence = 0x51525354,
 	.echo_delay_us = 0x61626364,
@@ -24,10 +27,10 @@ static const struct hello example = {
 
 /* The layout as it is documented, written down a second time. */
 static const uint8_t example_bytes[HELLO_LEN] = {
-	'N',  'P',  'H',  '1',	1,    1,    0,	  0,	0x01, 0x02, 0x03, 0x04, 0x41, 0x42,
+	'N',  'P',  'H',  '1',	1,    1,    0x71, 0x72, 0x01, 0x02, 0x03, 0x04, 0x41, 0x42,
 	0x43, 0x44, 0x51, 0x52, 0x53, 0x54, 0x61, 0x62, 0x63, 0x64, 0x11, 0x12, 0x13, 0x14,
 	0x15, 0x16, 0x17, 0x18, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x31, 0x32,
-	0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0,	  0,	0,    0,    0,	  0,	0,    0,
+	0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88,
 };
 
 static void assert_hello_equal(const struct hello *a, const struct hello *b)
@@ -35,6 +38,9 @@ static void assert_hello_equal(const struct hello *a, const struct hello *b)
 	assert_int_equal(a->from, b->from);
 	assert_int_equal(a->to, b->to);
 	assert_int_equal(a->role, b->role);
+	assert_int_equal(a->severity, b->severity);
+	assert_int_equal(a->flags, b->flags);
+	assert_int_equal(a->rival_generation, b->rival_generation);
 	assert_int_equal(a->generation, b->generation);
 	assert_int_equal(a->seen_generation, b->seen_generation);
 	assert_int_equal(a->digest, b->digest);
@@ -69,6 +75,9 @@ static void extremes_survive(void **state)
 		{ .from = 4095,
 		  .to = 1,
 		  .role = HELLO_ROLE_ACTIVE,
+		  .severity = UINT8_MAX,
+		  .flags = UINT8_MAX,
+		  .rival_generation = UINT64_MAX,
 		  .generation = UINT64_MAX,
 		  .seen_generation = UINT64_MAX,
 		  .digest = UINT64_MAX,

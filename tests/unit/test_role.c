@@ -72,29 +72,156 @@ static void assert_file(const char *path, const char *expected)
 /* Every state with every event, as the diagram says. */
 static void all_transitions(void **state)
 {
-	static const enum role_state next[ROLE_STATE_MAX][NOTIFY_EVENT_MAX] = {
+	static const enum role_state next[ROLE_STATE_MAX][ROLE_EVENT_MAX] = {
 		[ROLE_STANDBY] = { ROLE_ACTIVE, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY,
-				   ROLE_STANDBY },
-		[ROLE_ACTIVE] = { ROLE_ACTIVE, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY,
-				  ROLE_STANDBY },
-		[ROLE_FAULT] = { ROLE_ACTIVE, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY,
-				 ROLE_STANDBY },
+				   ROLE_STANDBY, ROLE_STANDBY, ROLE_STANDBY },
+		[ROLE_ACTIVE] = { ROLE_ACTIVE, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY, ROLE_STANDBY,
+				  ROLE_OVERRULED, ROLE_ACTIVE },
+		[ROLE_FAULT] = { ROLE_ACTIVE, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY, ROLE_STANDBY,
+				 ROLE_FAULT, ROLE_FAULT },
+		[ROLE_OVERRULED] = { ROLE_OVERRULED, ROLE_STANDBY, ROLE_FAULT, ROLE_STANDBY,
+				     ROLE_STANDBY, ROLE_OVERRULED, ROLE_ACTIVE },
 	};
 
 	(void)state;
 	for (unsigned int from = 0; from < ROLE_STATE_MAX; from++)
-		for (unsigned int event = 0; event < NOTIFY_EVENT_MAX; event++) {
+		for (unsigned int event = 0; event < ROLE_EVENT_MAX; event++) {
 			struct role role = { .state = (enum role_state)from,
 					     .generation = 5,
 					     .seen_generation = 9 };
 			enum role_state to = next[from][event];
-			bool claims = to == ROLE_ACTIVE && from != ROLE_ACTIVE;
+			/* Becoming active, and being it alone after all. */
+			bool claims = to == ROLE_ACTIVE &&
+				      (from != ROLE_ACTIVE || event == ROLE_ON_ALONE);
 
-			assert_int_equal(role_event(&role, (enum notify_event)event), to != from);
+			assert_int_equal(role_event(&role, (enum role_event)event),
+					 to != from || claims);
 			assert_int_equal(role.state, to);
 			assert_int_equal(role.generation, claims ? 10 : 5);
 			assert_int_equal(role.seen_generation, claims ? 10 : 9);
 		}
+}
+
+static void who_holds_and_claims(void **state)
+{
+	static const bool holds[ROLE_STATE_MAX] = { [ROLE_ACTIVE] = true, [ROLE_OVERRULED] = true };
+
+	(void)state;
+	for (unsigned int i = 0; i < ROLE_STATE_MAX; i++) {
+		const struct role role = { .state = (enum role_state)i, .generation = 7 };
+
+		assert_int_equal(role_holds(&role), holds[i]);
+		assert_int_equal(role_claim(&role).active, holds[i]);
+		assert_int_equal(role_claim(&role).generation, 7);
+		assert_non_null(role_state_names[i]);
+	}
+	for (unsigned int i = 0; i < ROLE_EVENT_MAX; i++)
+		assert_non_null(role_event_names[i]);
+}
+
+#define S 1000000u
+
+static void judge(struct role *role, uint64_t rival, uint64_t now_us, enum role_event expected)
+{
+	const enum role_event event = role_judge(role, rival, now_us);
+
+	assert_int_equal(event, expected);
+	if (event != ROLE_EVENT_MAX)
+		assert_true(role_event(role, event));
+}
+
+/* Only the lower of two claims yields, at once, and comes back only when the other is gone. */
+static void overruled_and_alone(void **state)
+{
+	struct role role = { .state = ROLE_ACTIVE, .generation = 5, .seen_generation = 6 };
+
+	(void)state;
+	judge(&role, 4, 1 * S, ROLE_EVENT_MAX);
+	judge(&role, 5, 1 * S, ROLE_EVENT_MAX);
+	judge(&role, 6, 1 * S, ROLE_ON_OVERRULED);
+	assert_int_equal(role.state, ROLE_OVERRULED);
+	assert_int_equal(role.generation, 5);
+	for (uint64_t us = 1 * S; us < 5 * S; us += S / 10)
+		judge(&role, 6, us, ROLE_EVENT_MAX);
+	/* One word of silence, and the rival again. */
+	judge(&role, 0, 5 * S, ROLE_EVENT_MAX);
+	judge(&role, 6, 5 * S + S / 2, ROLE_EVENT_MAX);
+	for (uint64_t us = 6 * S; us < 7 * S; us += S / 10)
+		judge(&role, 0, us, ROLE_EVENT_MAX);
+	judge(&role, 0, 7 * S, ROLE_ON_ALONE);
+	assert_int_equal(role.state, ROLE_ACTIVE);
+	assert_int_equal(role.generation, 7);
+}
+
+/* It was frozen, the other one claimed and gave way: the active one has the highest claim again. */
+static void outdated(void **state)
+{
+	struct role role = { .state = ROLE_ACTIVE, .generation = 5, .seen_generation = 5 };
+
+	(void)state;
+	for (uint64_t us = 1 * S; us < 5 * S; us += S / 10)
+		judge(&role, 0, us, ROLE_EVENT_MAX);
+	role_seen(&role, 8);
+	judge(&role, 0, 5 * S, ROLE_ON_ALONE);
+	assert_int_equal(role.generation, 9);
+	judge(&role, 0, 5 * S + S / 10, ROLE_EVENT_MAX);
+}
+
+/* A standby has nothing to say in this. */
+static void standby_is_not_judged(void **state)
+{
+	struct role role = { .state = ROLE_STANDBY, .generation = 5, .seen_generation = 9 };
+
+	(void)state;
+	judge(&role, 9, 1 * S, ROLE_EVENT_MAX);
+	for (uint64_t us = 1 * S; us < 5 * S; us += S / 10)
+		judge(&role, 0, us, ROLE_EVENT_MAX);
+}
+
+/* What was said before it became active, and silence, are no second of being alone. */
+static void being_alone_takes_a_second(void **state)
+{
+	struct role role = { .state = ROLE_STANDBY, .generation = 5, .seen_generation = 5 };
+
+	(void)state;
+	for (uint64_t us = 1 * S; us < 5 * S; us += S / 10)
+		judge(&role, 0, us, ROLE_EVENT_MAX);
+	assert_true(role_event(&role, ROLE_ON_MASTER));
+	role_seen(&role, 9);
+	for (uint64_t us = 5 * S; us < 6 * S; us += S / 10)
+		judge(&role, 0, us, ROLE_EVENT_MAX);
+	/* Nobody was heard for an hour. */
+	judge(&role, 0, 3600 * S, ROLE_EVENT_MAX);
+	judge(&role, 0, 3600 * S + S / 2, ROLE_EVENT_MAX);
+	judge(&role, 0, 3601 * S, ROLE_ON_ALONE);
+}
+
+/*
+ * Two with a cut between them, and remote sites that hear both: the claims do not rise, and in the
+ * end the one with the higher one is active.
+ */
+static void no_race_of_claims(void **state)
+{
+	struct role a = { .state = ROLE_ACTIVE, .generation = 5, .seen_generation = 5 };
+	struct role b = { .state = ROLE_STANDBY, .generation = 3, .seen_generation = 5 };
+
+	(void)state;
+	assert_true(role_event(&b, ROLE_ON_MASTER));
+	for (uint64_t us = 1 * S; us < 60 * S; us += S / 10) {
+		const struct role_claim ca = role_claim(&a), cb = role_claim(&b);
+		enum role_event ea, eb;
+
+		role_seen(&a, cb.generation);
+		role_seen(&b, ca.generation);
+		ea = role_judge(&a, cb.active ? cb.generation : 0, us);
+		eb = role_judge(&b, ca.active ? ca.generation : 0, us);
+		(void)role_event(&a, ea); /* ROLE_EVENT_MAX changes nothing */
+		(void)role_event(&b, eb);
+	}
+	assert_int_equal(a.state, ROLE_OVERRULED);
+	assert_int_equal(a.generation, 5);
+	assert_int_equal(b.state, ROLE_ACTIVE);
+	assert_int_equal(b.generation, 6);
 }
 
 static void unknown_event_changes_nothing(void **state)
@@ -102,7 +229,7 @@ static void unknown_event_changes_nothing(void **state)
 	struct role role = { .state = ROLE_ACTIVE, .generation = 5, .seen_generation = 9 };
 
 	(void)state;
-	assert_false(role_event(&role, NOTIFY_EVENT_MAX));
+	assert_false(role_event(&role, ROLE_EVENT_MAX));
 	assert_int_equal(role.state, ROLE_ACTIVE);
 }
 
@@ -111,7 +238,7 @@ static void generations_only_grow(void **state)
 	struct role role = { .state = ROLE_STANDBY };
 
 	(void)state;
-	role_event(&role, NOTIFY_MASTER);
+	role_event(&role, ROLE_ON_MASTER);
 	assert_int_equal(role.generation, 1);
 	role_seen(&role, 0);
 	assert_int_equal(role.seen_generation, 1);
@@ -119,16 +246,16 @@ static void generations_only_grow(void **state)
 	assert_int_equal(role.generation, 1);
 	role_seen(&role, 39);
 	assert_int_equal(role.seen_generation, 40);
-	role_event(&role, NOTIFY_MASTER);
+	role_event(&role, ROLE_ON_MASTER);
 	assert_int_equal(role.generation, 1);
-	role_event(&role, NOTIFY_BACKUP);
-	role_event(&role, NOTIFY_MASTER);
+	role_event(&role, ROLE_ON_BACKUP);
+	role_event(&role, ROLE_ON_MASTER);
 	assert_int_equal(role.generation, 41);
 
 	/* The highest number there is must not become the lowest. */
 	role_seen(&role, UINT64_MAX);
-	role_event(&role, NOTIFY_FAULT);
-	role_event(&role, NOTIFY_MASTER);
+	role_event(&role, ROLE_ON_FAULT);
+	role_event(&role, ROLE_ON_MASTER);
 	assert_int_equal(role.generation, UINT64_MAX);
 	assert_int_equal(role.seen_generation, UINT64_MAX);
 }
@@ -335,6 +462,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_transitions),
+		cmocka_unit_test(who_holds_and_claims),
+		cmocka_unit_test(overruled_and_alone),
+		cmocka_unit_test(outdated),
+		cmocka_unit_test(standby_is_not_judged),
+		cmocka_unit_test(being_alone_takes_a_second),
+		cmocka_unit_test(no_race_of_claims),
 		cmocka_unit_test(unknown_event_changes_nothing),
 		cmocka_unit_test(generations_only_grow),
 		FILE_TEST(survives_a_restart),
