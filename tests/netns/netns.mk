@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab in network namespaces: its tools, its tests, the demo.
 
-LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf)
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert)
 NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
 
 .PHONY: lab-tools netns-bins check-netns demo lab
