@@ -351,6 +351,13 @@ const struct config_gateway *config_self(const struct config *config)
 	return site ? &site->gateways[config->self_gateway] : NULL;
 }
 
+const struct config_gateway *config_partner(const struct config *config)
+{
+	const struct config_site *site = config_self_site(config);
+
+	return site && site->n_gateways > 1 ? &site->gateways[1 - config->self_gateway] : NULL;
+}
+
 static const struct config_relay *self_relay(const struct config *config)
 {
 	return &config->mesh.relays[config->self_relay];

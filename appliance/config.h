@@ -212,6 +212,9 @@ bool config_same(const struct config *a, const struct config *b);
 const struct config_site *config_self_site(const struct config *config);
 const struct config_gateway *config_self(const struct config *config);
 
+/* The other gateway of the own site; NULL: there is none. */
+const struct config_gateway *config_partner(const struct config *config);
+
 /* Of any node: its id and its WAN addresses. */
 uint16_t config_self_id(const struct config *config);
 const struct config_wan *config_self_wans(const struct config *config, size_t *ret_n);

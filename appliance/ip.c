@@ -258,3 +258,12 @@ struct ip_addr ip_prefix_last(const struct ip_prefix *prefix)
 	fill_host_bits(&last, prefix->len, true);
 	return last;
 }
+
+struct ip_addr ip_link_local(uint16_t id)
+{
+	struct ip_addr addr = { .family = IP_V6, .bytes = { 0xfe, 0x80 } };
+
+	addr.bytes[14] = (uint8_t)(id >> 8);
+	addr.bytes[15] = (uint8_t)id;
+	return addr;
+}

@@ -61,6 +61,9 @@ bool ip_prefix_has_addr(const struct ip_prefix *prefix, const struct ip_addr *ad
 /* True if one of the two covers the other (prefixes cannot overlap in any other way). */
 bool ip_prefix_overlaps(const struct ip_prefix *a, const struct ip_prefix *b);
 
+/* fe80::<id>, by which the two ends of a tunnel know each other. */
+struct ip_addr ip_link_local(uint16_t id);
+
 /* Last address that the prefix covers. */
 struct ip_addr ip_prefix_last(const struct ip_prefix *prefix);
 

@@ -323,6 +323,30 @@ static void vrrp_of_pair6(struct nft_builder *b, unsigned int arg)
 	nft_expr_cmp(b, NFT_CMP_EQ, b->params->pair6.bytes, 16);
 }
 
+/* The tunnel to the other gateway, as it comes on the LAN. */
+static void udp_of_pair(struct nft_builder *b, unsigned int arg)
+{
+	const bool v6 = b->params->pair_outer.family == IP_V6;
+
+	(void)arg;
+	is_family(b, v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	is_l4proto(b, IPPROTO_UDP);
+	load_network(b, v6 ? IP6_SOURCE : IP4_SOURCE, v6 ? 16 : 4);
+	nft_expr_cmp(b, NFT_CMP_EQ, b->params->pair_outer.bytes, v6 ? 16 : 4);
+	load_transport(b, PORT_DEST, 2);
+	is_port(b, NFT_CMP_EQ, b->params->pair_port);
+}
+
+/* What the other gateway itself says in that tunnel. */
+static void from_pair(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	is_interface(b, NFT_META_IIFNAME, NFT_CMP_EQ, b->params->pair_ifname);
+	is_family(b, NFPROTO_IPV6);
+	load_network(b, IP6_SOURCE, 16);
+	nft_expr_cmp(b, NFT_CMP_EQ, b->params->pair_link.bytes, 16);
+}
+
 static void source_is_lan4(struct nft_builder *b, unsigned int arg)
 {
 	(void)arg;
@@ -365,6 +389,15 @@ static void udp_hello(struct nft_builder *b, unsigned int arg)
 {
 	(void)arg;
 	udp_to(b, b->params->hello_port);
+}
+
+/* The pair channel; TCP and UDP of the mesh's first port are both for talk between nodes. */
+static void tcp_pair(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	is_l4proto(b, IPPROTO_TCP);
+	load_transport(b, PORT_DEST, 2);
+	is_port(b, NFT_CMP_EQ, b->params->hello_port);
 }
 
 static void icmp4(struct nft_builder *b, unsigned int type)
@@ -501,8 +534,10 @@ static const struct rule rules[] = {
 	RULE(FROM_LAN, { mark_site4, IP4_DEST }),
 	RULE(FROM_LAN, { mark_site6, IP6_DEST }),
 	RULE(FROM_LAN, { mark_none, 0 }, RETURN),
-	RULE(FROM_LAN, { mark_own, 0 }, RETURN),
+	RULE(FROM_LAN, { mark_own, 0 }, GO(FROM_LAN_OWN)),
 	RULE(FROM_LAN, { untracked, 0 }),
+
+	RULE_IF(pair_outer, FROM_LAN_OWN, { udp_of_pair, 0 }, { untracked, 0 }),
 
 	/* Not of our site: may be for this node itself (VRRP, ssh); forward drops the rest. */
 	RULE(FROM_LAN_STRANGER, { clear_mark, 0 }),
@@ -545,6 +580,7 @@ static const struct rule rules[] = {
 	RULE(INPUT, { udp_mesh, PORT_DEST }, { from_node6, 0 }, ACCEPT),
 	RULE(INPUT, { iif_loopback, 0 }, ACCEPT),
 	RULE(INPUT, { iif_tunnel, 0 }, GO(INPUT_TUNNEL)),
+	RULE_IF(pair_outer, INPUT, { iif_lan, 0 }, { udp_of_pair, 0 }, ACCEPT),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, DROP(MESH_STRANGER)),
 	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, ACCEPT),
 	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, ACCEPT),
@@ -577,11 +613,16 @@ static const struct rule rules[] = {
 	RULE(INPUT_TUNNEL, { icmp6, ICMP6_ECHO_REQUEST }, ACCEPT),
 	RULE(INPUT_TUNNEL, { icmp6, ICMP6_ECHO_REPLY }, ACCEPT),
 	RULE(INPUT_TUNNEL, { from_link, 0 }, { udp_hello, 0 }, ACCEPT),
+	RULE_IF(pair_link, INPUT_TUNNEL, { from_pair, 0 }, GO(INPUT_PAIR)),
 	RULE(INPUT_TUNNEL, { from_link, 0 }, DROP(TUNNEL_LINK)),
 	RULE(INPUT_TUNNEL, { answer, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed4, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed6, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, DROP(INPUT)),
+
+	RULE(INPUT_PAIR, { tcp_pair, 0 }, ACCEPT),
+	RULE(INPUT_PAIR, { answer, 0 }, ACCEPT),
+	RULE(INPUT_PAIR, DROP(TUNNEL_LINK)),
 
 	RULE(ICMP_ERROR, { icmp4, ICMP_DEST_UNREACH }, ACCEPT),
 	RULE(ICMP_ERROR, { icmp4, ICMP_TIME_EXCEEDED }, ACCEPT),

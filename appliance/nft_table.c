@@ -14,6 +14,7 @@
 const char *const nft_chain_names[NFT_CHAIN_MAX] = {
 	[NFT_CHAIN_PREROUTING] = "prerouting",
 	[NFT_CHAIN_FROM_LAN] = "from_lan",
+	[NFT_CHAIN_FROM_LAN_OWN] = "from_lan_own",
 	[NFT_CHAIN_FROM_LAN_STRANGER] = "from_lan_stranger",
 	[NFT_CHAIN_FROM_TUNNEL] = "from_tunnel",
 	[NFT_CHAIN_FORWARD] = "forward",
@@ -21,6 +22,7 @@ const char *const nft_chain_names[NFT_CHAIN_MAX] = {
 	[NFT_CHAIN_DROP_LAN] = "drop_lan",
 	[NFT_CHAIN_INPUT] = "input",
 	[NFT_CHAIN_INPUT_TUNNEL] = "input_tunnel",
+	[NFT_CHAIN_INPUT_PAIR] = "input_pair",
 	[NFT_CHAIN_ICMP_ERROR] = "icmp_error",
 	[NFT_CHAIN_OUTPUT] = "output",
 	[NFT_CHAIN_OUTPUT_OTHER] = "output_other",

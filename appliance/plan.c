@@ -131,7 +131,7 @@ static bool wireguard_differs(const struct state_tunnel *r, const struct state_t
 			 r->endpoint_port != w->endpoint_port);
 
 	return endpoint || r->listen_port != w->listen_port || r->keepalive_s != w->keepalive_s ||
-	       (w->allowed_all && !r->allowed_all) ||
+	       (w->allowed_all && !r->allowed_all) || (w->allowed_link && !r->allowed_link) ||
 	       !key_equal(&r->private_key, &w->private_key) ||
 	       !key_equal(&r->peer_key, &w->peer_key);
 }

@@ -172,5 +172,8 @@ bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_p
 	       ip_addr_compare(&a->lan4, &b->lan4) == 0 &&
 	       ip_addr_compare(&a->lan6, &b->lan6) == 0 &&
 	       ip_addr_compare(&a->pair4, &b->pair4) == 0 &&
-	       ip_addr_compare(&a->pair6, &b->pair6) == 0;
+	       ip_addr_compare(&a->pair6, &b->pair6) == 0 &&
+	       ip_addr_compare(&a->pair_outer, &b->pair_outer) == 0 &&
+	       ip_addr_compare(&a->pair_link, &b->pair_link) == 0 && a->pair_port == b->pair_port &&
+	       strncmp(a->pair_ifname, b->pair_ifname, sizeof(a->pair_ifname)) == 0;
 }

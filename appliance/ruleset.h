@@ -45,6 +45,11 @@ struct ruleset_params {
 	uint16_t hello_port;		/* UDP inside tunnels, between link-local addresses */
 	struct ip_addr lan4, lan6;	/* this node's LAN addresses: sources of ICMP errors */
 	struct ip_addr pair4, pair6;	/* the other gateway's: VRRP comes from there only */
+	/* The tunnel to the other gateway. IP_NONE, "" and 0 where there is none. */
+	struct ip_addr pair_outer; /* its end on the LAN, from which alone it comes */
+	struct ip_addr pair_link;  /* who speaks in it: fe80::<id> */
+	uint16_t pair_port;	   /* UDP, of its own end */
+	char pair_ifname[RULESET_IFNAME_LEN];
 };
 
 /* An element. Which fields mean something depends on the set. 48 bytes; 100,000 are usual. */

@@ -42,7 +42,10 @@ enum state_engine {
 	STATE_ENGINE_MAX,
 };
 
-/* One WireGuard interface with its one peer. AllowedIPs are always 0.0.0.0/0 and ::/0. */
+/*
+ * One WireGuard interface with its one peer. AllowedIPs are 0.0.0.0/0 and ::/0, or, to the other
+ * gateway of this node's own site, its link-local address alone.
+ */
 struct state_tunnel {
 	char ifname[CONFIG_IFNAME_LEN];
 	uint16_t peer_id;
@@ -57,6 +60,7 @@ struct state_tunnel {
 	struct key peer_key; /* zero: no peer, or more than one (never wanted) */
 	bool allowed_all;    /* the peer's AllowedIPs are exactly both default routes, and nothing
 			      * that is not ours is set: no preshared key, no firewall mark */
+	bool allowed_link;   /* likewise, but exactly fe80::<peer_id>/128 */
 };
 
 struct state_address {

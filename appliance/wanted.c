@@ -45,16 +45,6 @@ static uint32_t site_table(const struct config_site *site)
 	return STATE_TABLE_BASE + config_site_number(site);
 }
 
-/* fe80::<id>, which is also how the peers name each other in hellos. */
-static struct ip_addr link_local(uint16_t id)
-{
-	struct ip_addr addr = { .family = IP_V6, .bytes = { 0xfe, 0x80 } };
-
-	addr.bytes[14] = (uint8_t)(id >> 8);
-	addr.bytes[15] = (uint8_t)id;
-	return addr;
-}
-
 /*
  * The first WAN address of the peer in a family that this node has too. There is one: sites that
  * are connected share a family.
@@ -69,9 +59,9 @@ static const struct config_wan *peer_wan(const struct config_gateway *self,
 	return &peer->wans[0];
 }
 
-static int add_tunnel(const struct config *config, const struct config_gateway *peer, uint8_t lane,
-		      const struct config_policy *policy, enum state_engine engine,
-		      struct state *state)
+/* What tunnels of every kind have in common. */
+static int add_link(const struct config *config, const struct config_gateway *peer, uint8_t lane,
+		    enum state_engine engine, struct state *state, struct state_tunnel **ret_tunnel)
 {
 	const unsigned int base = config->mesh.port_base + lane * CONFIG_LANE_PORTS;
 	const struct config_gateway *self = config_self(config);
@@ -84,18 +74,61 @@ static int add_tunnel(const struct config *config, const struct config_gateway *
 	tunnel->peer_id = peer->id;
 	tunnel->engine = engine;
 	tunnel->up = true;
-	tunnel->mtu = policy->mtu;
 	tunnel->listen_port = (uint16_t)(base + peer->id);
 	tunnel->endpoint_port = (uint16_t)(base + self->id);
 	/* One end begins: initiations that cross make both ends wait five seconds for the next. */
 	tunnel->keepalive_s = self->id < peer->id ? config->mesh.keepalive_s : 0;
-	tunnel->endpoint = peer_wan(self, peer)->public_addr;
 	tunnel->private_key = config->private_key;
 	tunnel->peer_key = peer->public_key;
-	tunnel->allowed_all = true;
 
 	memcpy(address->ifname, tunnel->ifname, sizeof(address->ifname));
-	address->prefix = (struct ip_prefix){ .addr = link_local(self->id), .len = 64 };
+	address->prefix = (struct ip_prefix){ .addr = ip_link_local(self->id), .len = 64 };
+	*ret_tunnel = tunnel;
+	return 0;
+}
+
+static int add_tunnel(const struct config *config, const struct config_gateway *peer, uint8_t lane,
+		      const struct config_policy *policy, enum state_engine engine,
+		      struct state *state)
+{
+	struct state_tunnel *tunnel;
+	int rc = add_link(config, peer, lane, engine, state, &tunnel);
+
+	if (rc)
+		return rc;
+	tunnel->mtu = policy->mtu;
+	tunnel->endpoint = peer_wan(config_self(config), peer)->public_addr;
+	tunnel->allowed_all = true;
+	return 0;
+}
+
+/* Where the partner is on the LAN. A VIP's family is one that both gateways have. */
+static const struct ip_addr *partner_lan(const struct config *config,
+					 const struct config_gateway *partner)
+{
+	return partner->lan4.family && config_self(config)->lan4.family ? &partner->lan4
+									: &partner->lan6;
+}
+
+/*
+ * To the other gateway of the site, by the LAN and outside the data plane: for what the two have to
+ * tell each other, never for packets of customers.
+ */
+static int add_partner_tunnel(const struct config *config, enum state_engine engine,
+			      struct state *state)
+{
+	const struct config_gateway *partner = config_partner(config);
+	struct state_tunnel *tunnel;
+	int rc;
+
+	if (!partner)
+		return 0;
+	rc = add_link(config, partner, 0, engine, state, &tunnel);
+	if (rc)
+		return rc;
+	tunnel->mtu = CONFIG_MTU_MIN; /* fits any LAN, and carries no more than talk */
+	tunnel->endpoint = *partner_lan(config, partner);
+	tunnel->allowed_link = true;
 	return 0;
 }
 
@@ -474,17 +507,20 @@ static int add_gateway_ruleset(const struct config *config, struct state *state)
 {
 	const struct config_site *site = config_self_site(config);
 	const struct config_gateway *self = config_self(config);
+	const struct config_gateway *partner = config_partner(config);
 	struct ruleset_params *params = &state->ruleset->params;
 
 	memcpy(params->lan, config->node.lan, sizeof(params->lan));
 	params->own_mark = site_mark(site);
 	params->lan4 = self->lan4;
 	params->lan6 = self->lan6;
-	for (size_t i = 0; i < site->n_gateways; i++) {
-		if (i == config->self_gateway)
-			continue;
-		params->pair4 = site->gateways[i].lan4;
-		params->pair6 = site->gateways[i].lan6;
+	if (partner) {
+		params->pair4 = partner->lan4;
+		params->pair6 = partner->lan6;
+		params->pair_outer = *partner_lan(config, partner);
+		params->pair_link = ip_link_local(partner->id);
+		params->pair_port = (uint16_t)(config->mesh.port_base + partner->id);
+		wanted_ifname(partner->id, 0, params->pair_ifname);
 	}
 	return add_subnets(site, state);
 }
@@ -548,6 +584,8 @@ int wanted_make(const struct config *config, const size_t *choices, enum state_e
 		rc = add_own_routes(config, state);
 	if (!rc)
 		rc = add_own_rules(config, state);
+	if (!rc)
+		rc = add_partner_tunnel(config, engine, state);
 	for (size_t i = 0; i < config->mesh.n_sites && !rc; i++) {
 		const struct config_site *site = &config->mesh.sites[i];
 		const struct config_policy policy = config_policy_with(config, i);

@@ -65,11 +65,24 @@ void wireguard_device_fini(struct wireguard_device *device)
 	device->n_peers = 0;
 }
 
-void wireguard_peer_allow(struct wireguard_peer *peer, uint8_t family, uint8_t len)
+/* The id in fe80::<id>/128, or 0. */
+static uint16_t link_local_id(const struct ip_prefix *prefix)
 {
-	if (len)
+	const uint16_t id = (uint16_t)(prefix->addr.bytes[14] << 8 | prefix->addr.bytes[15]);
+	const struct ip_addr addr = ip_link_local(id);
+
+	return prefix->len == 128 && !ip_addr_compare(&prefix->addr, &addr) ? id : 0;
+}
+
+void wireguard_peer_allow(struct wireguard_peer *peer, const struct ip_prefix *prefix)
+{
+	const uint16_t link = link_local_id(prefix);
+
+	if (link && (!peer->allowed_link || peer->allowed_link == link))
+		peer->allowed_link = link;
+	else if (prefix->len)
 		peer->allowed_other = true;
-	else if (family == IP_V4)
+	else if (prefix->addr.family == IP_V4)
 		peer->allowed4 = true;
 	else
 		peer->allowed6 = true;
@@ -80,6 +93,7 @@ void wireguard_device_view(const struct wireguard_device *device, struct state_t
 {
 	static const struct wireguard_peer none;
 	const struct wireguard_peer *peer = device->n_peers == 1 ? device->peers : &none;
+	const bool clean = !peer->allowed_other && !peer->preshared && !device->fwmark;
 
 	tunnel->private_key = device->private_key;
 	tunnel->listen_port = device->listen_port;
@@ -87,8 +101,9 @@ void wireguard_device_view(const struct wireguard_device *device, struct state_t
 	tunnel->endpoint = peer->endpoint;
 	tunnel->endpoint_port = peer->endpoint_port;
 	tunnel->keepalive_s = peer->keepalive_s;
-	tunnel->allowed_all = peer->allowed4 && peer->allowed6 && !peer->allowed_other &&
-			      !peer->preshared && !device->fwmark;
+	tunnel->allowed_all = clean && peer->allowed4 && peer->allowed6 && !peer->allowed_link;
+	tunnel->allowed_link = clean && !peer->allowed4 && !peer->allowed6 && peer->allowed_link &&
+			       peer->allowed_link == tunnel->peer_id;
 	if (ret_stats)
 		*ret_stats = (struct wireguard_stats){
 			.last_handshake_s = peer->last_handshake_s,
@@ -107,6 +122,22 @@ static bool wireguard_endpoint_differs(const struct wireguard_peer *peer,
 		return false;
 	return peer->endpoint_port != tunnel->endpoint_port ||
 	       ip_addr_compare(&peer->endpoint, &tunnel->endpoint);
+}
+
+/* Whether there is what must not be, and whether something lacks. */
+static void wireguard_allowed_compare(const struct wireguard_peer *peer,
+				      const struct state_tunnel *tunnel,
+				      struct wireguard_change *change)
+{
+	if (tunnel->allowed_link) {
+		change->allowed_replace =
+			peer->allowed_other || peer->allowed4 || peer->allowed6 ||
+			(peer->allowed_link && peer->allowed_link != tunnel->peer_id);
+		change->allowed_add = change->allowed_replace || !peer->allowed_link;
+	} else {
+		change->allowed_replace = peer->allowed_other || peer->allowed_link;
+		change->allowed_add = change->allowed_replace || !peer->allowed4 || !peer->allowed6;
+	}
 }
 
 struct wireguard_change wireguard_device_compare(const struct wireguard_device *device,
@@ -132,8 +163,7 @@ struct wireguard_change wireguard_device_compare(const struct wireguard_device *
 	change.preshared = peer->preshared;
 	change.endpoint = wireguard_endpoint_differs(peer, tunnel);
 	change.keepalive = peer->keepalive_s != tunnel->keepalive_s;
-	change.allowed_replace = peer->allowed_other;
-	change.allowed_add = change.allowed_replace || !peer->allowed4 || !peer->allowed6;
+	wireguard_allowed_compare(peer, tunnel, &change);
 	change.peer = change.peer_new || change.preshared || change.endpoint || change.keepalive ||
 		      change.allowed_add;
 	change.any = change.private_key || change.listen_port || change.fwmark || change.peer ||

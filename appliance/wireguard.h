@@ -22,7 +22,7 @@ struct wireguard_stats {
 
 /*
  * Fill in what WireGuard knows of tunnel->ifname, by tunnel->engine: ports, keys, endpoint,
- * keepalive, allowed_all. Leaves ifname, peer_id, engine, up and mtu alone.
+ * keepalive, allowed_all, allowed_link. Leaves ifname, peer_id, engine, up and mtu alone.
  * ret_stats may be NULL. -ENODEV: no such interface or no engine listens.
  */
 int wireguard_read(struct state_tunnel *tunnel, struct wireguard_stats *ret_stats);

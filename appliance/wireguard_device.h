@@ -15,6 +15,7 @@ struct wireguard_peer {
 	uint16_t endpoint_port;
 	uint16_t keepalive_s;
 	bool allowed4, allowed6; /* 0.0.0.0/0, ::/0 */
+	uint16_t allowed_link;	 /* id of the one fe80::<id>/128 in it; 0: none */
 	bool allowed_other;	 /* and something else */
 	int64_t last_handshake_s;
 	uint64_t rx_bytes, tx_bytes;
@@ -33,7 +34,7 @@ struct wireguard_peer *wireguard_device_add(struct wireguard_device *device);
 void wireguard_device_fini(struct wireguard_device *device); /* wipes the key */
 
 /* Note one AllowedIP of the peer. */
-void wireguard_peer_allow(struct wireguard_peer *peer, uint8_t family, uint8_t len);
+void wireguard_peer_allow(struct wireguard_peer *peer, const struct ip_prefix *prefix);
 
 /* The view of wireguard_read(). ret_stats may be NULL. */
 void wireguard_device_view(const struct wireguard_device *device, struct state_tunnel *tunnel,

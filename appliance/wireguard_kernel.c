@@ -54,9 +54,21 @@ static void kernel_endpoint_set(const struct state_tunnel *tunnel, wg_peer *wg)
 	}
 }
 
-static int kernel_device_copy(const wg_device *wg, struct wireguard_device *device)
+static void kernel_allowed_copy(const wg_peer *from, struct wireguard_peer *peer)
 {
 	const wg_allowedip *allowed;
+
+	for (allowed = from->first_allowedip; allowed; allowed = allowed->next_allowedip) {
+		struct ip_prefix prefix = { .len = allowed->cidr };
+
+		prefix.addr.family = allowed->family == AF_INET ? IP_V4 : IP_V6;
+		memcpy(prefix.addr.bytes, &allowed->ip6, allowed->family == AF_INET ? 4 : 16);
+		wireguard_peer_allow(peer, &prefix);
+	}
+}
+
+static int kernel_device_copy(const wg_device *wg, struct wireguard_device *device)
+{
 	const wg_peer *from;
 
 	memcpy(device->private_key.bytes, wg->private_key, KEY_LEN);
@@ -74,9 +86,7 @@ static int kernel_device_copy(const wg_device *wg, struct wireguard_device *devi
 		peer->rx_bytes = from->rx_bytes;
 		peer->tx_bytes = from->tx_bytes;
 		kernel_endpoint_get(from, peer);
-		for (allowed = from->first_allowedip; allowed; allowed = allowed->next_allowedip)
-			wireguard_peer_allow(peer, allowed->family == AF_INET ? IP_V4 : IP_V6,
-					     allowed->cidr);
+		kernel_allowed_copy(from, peer);
 	}
 	return 0;
 }
@@ -134,7 +144,14 @@ static void kernel_peer_change(wg_peer *peer, const struct state_tunnel *tunnel,
 	}
 	if (change->allowed_replace)
 		peer->flags |= WGPEER_REPLACE_ALLOWEDIPS;
-	if (change->allowed_add) {
+	if (change->allowed_add && tunnel->allowed_link) {
+		const struct ip_addr link = ip_link_local(tunnel->peer_id);
+
+		allowed[0] = (wg_allowedip){ .family = AF_INET6, .cidr = 128 };
+		memcpy(&allowed[0].ip6, link.bytes, sizeof(allowed[0].ip6));
+		peer->first_allowedip = &allowed[0];
+		peer->last_allowedip = &allowed[0];
+	} else if (change->allowed_add) {
 		allowed[0] = (wg_allowedip){ .family = AF_INET, .next_allowedip = &allowed[1] };
 		allowed[1] = (wg_allowedip){ .family = AF_INET6 };
 		peer->first_allowedip = &allowed[0];

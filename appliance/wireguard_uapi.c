@@ -209,7 +209,7 @@ static int uapi_take_allowed_ip(struct uapi_scan *scan, struct uapi_value value)
 
 	if (uapi_text_copy(value, buf, sizeof(buf)) || ip_prefix_parse(buf, &prefix))
 		return -EBADMSG;
-	wireguard_peer_allow(scan->peer, prefix.addr.family, prefix.len);
+	wireguard_peer_allow(scan->peer, &prefix);
 	return 0;
 }
 
@@ -374,6 +374,7 @@ static void uapi_put_key(struct uapi_text *text, const char *name, const struct 
 static void uapi_put_peer(struct uapi_text *text, const struct state_tunnel *tunnel,
 			  const struct wireguard_change *change)
 {
+	const struct ip_addr link = ip_link_local(tunnel->peer_id);
 	static const struct key none;
 	char addr[IP_ADDR_STRLEN];
 
@@ -391,7 +392,9 @@ static void uapi_put_peer(struct uapi_text *text, const struct state_tunnel *tun
 		uapi_put(text, "persistent_keepalive_interval=%u\n", tunnel->keepalive_s);
 	if (change->allowed_replace)
 		uapi_put(text, "replace_allowed_ips=true\n");
-	if (change->allowed_add)
+	if (change->allowed_add && tunnel->allowed_link)
+		uapi_put(text, "allowed_ip=%s/128\n", ip_addr_format(&link, addr));
+	else if (change->allowed_add)
 		uapi_put(text, "allowed_ip=0.0.0.0/0\nallowed_ip=::/0\n");
 }
 

@@ -19,10 +19,13 @@ static void check(int good)
 		abort();
 }
 
-static void check_request(const struct wireguard_device *device)
+static void check_request(const struct wireguard_device *device, bool link)
 {
 	struct state_tunnel tunnel = {
 		.ifname = "np3",
+		.peer_id = 4095,
+		.allowed_all = !link,
+		.allowed_link = link,
 		.listen_port = 65535,
 		.endpoint_port = 65535,
 		.keepalive_s = 65535,
@@ -66,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(tunnel.endpoint.family == IP_NONE || ip_bits(tunnel.endpoint.family));
 	check(!tunnel.allowed_all || tunnel.endpoint.family == stats.endpoint.family);
 	check(!wireguard_uapi_scan((const char *)data, size, &device));
-	check_request(&device);
+	check(!tunnel.allowed_all || !tunnel.allowed_link);
+	check_request(&device, false);
+	check_request(&device, true);
 	wireguard_device_fini(&device);
 	return 0;
 }

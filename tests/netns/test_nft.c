@@ -23,6 +23,7 @@
 
 #include "nft.h"
 #include "nft_table.h"
+#include "params.h"
 
 #define OWN 0x00010000u
 #define SITE2 0x00020000u
@@ -68,10 +69,7 @@ static struct ruleset *make_ruleset(void)
 					   .port_first = 16385,
 					   .port_last = 20479,
 					   .hello_port = 16384 };
-	assert_int_equal(ip_addr_parse("172.16.1.2", &params->lan4), 0);
-	assert_int_equal(ip_addr_parse("fd00:16:1::2", &params->lan6), 0);
-	assert_int_equal(ip_addr_parse("172.16.1.3", &params->pair4), 0);
-	assert_int_equal(ip_addr_parse("fd00:16:1::3", &params->pair6), 0);
+	params_addresses(params);
 
 	add(ruleset, RULESET_SITES4, "10.1.0.0/16", OWN);
 	add(ruleset, RULESET_SITES4, "10.2.0.0/16", SITE2);
@@ -233,22 +231,19 @@ static void test_everything_is_a_prefix_too(void **state)
 static void test_addresses_may_be_missing(void **state)
 {
 	struct ruleset *ruleset = make_ruleset();
-	struct ip_addr *const addrs[] = { &ruleset->params.lan4, &ruleset->params.lan6,
-					  &ruleset->params.pair4, &ruleset->params.pair6 };
+	struct ip_addr *const addrs[] = { &ruleset->params.lan4,       &ruleset->params.lan6,
+					  &ruleset->params.pair4,      &ruleset->params.pair6,
+					  &ruleset->params.pair_outer, &ruleset->params.pair_link };
+	const struct ruleset_params params = ruleset->params;
 
 	(void)state;
-	for (unsigned int missing = 0; missing < 16; missing++) {
-		struct ip_addr kept[4];
-
-		for (size_t i = 0; i < 4; i++) {
-			kept[i] = *addrs[i];
+	for (unsigned int missing = 0; missing < 64; missing++) {
+		ruleset->params = params;
+		for (size_t i = 0; i < 6; i++)
 			if (missing & 1u << i)
 				*addrs[i] = (struct ip_addr){ .family = IP_NONE };
-		}
 		replace(ruleset);
 		assert_holds(ruleset);
-		for (size_t i = 0; i < 4; i++)
-			*addrs[i] = kept[i];
 	}
 	ruleset_free(ruleset);
 }
@@ -261,7 +256,7 @@ static void test_params_show(void **state)
 
 	(void)state;
 	replace(ruleset);
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 15; i++) {
 		struct ruleset_params *p = &ruleset->params;
 		struct ruleset *back;
 
@@ -276,6 +271,11 @@ static void test_params_show(void **state)
 		p->lan6.bytes[15] += i == 7;
 		p->pair4.bytes[3] += i == 8;
 		p->pair6.family = i == 9 ? IP_NONE : IP_V6;
+		p->pair_outer.bytes[0] += i == 10;
+		p->pair_outer.family = i == 11 ? IP_V6 : IP_V4;
+		p->pair_link.bytes[15] += i == 12;
+		p->pair_port += i == 13;
+		p->pair_ifname[2] += i == 14;
 		back = read_back(ruleset);
 		assert_false(back->intact);
 		assert_string_equal(back->params.lan, "");

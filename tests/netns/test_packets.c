@@ -29,6 +29,7 @@
 
 #include "nft.h"
 #include "packet.h"
+#include "params.h"
 
 #define OWN 0x00010000u
 #define SITE2 0x00020000u
@@ -226,10 +227,7 @@ static struct ruleset *make_ruleset(void)
 					   .port_first = 16385,
 					   .port_last = 20479,
 					   .hello_port = 16384 };
-	assert_int_equal(ip_addr_parse("172.16.1.2", &params->lan4), 0);
-	assert_int_equal(ip_addr_parse("fd00:16:1::2", &params->lan6), 0);
-	assert_int_equal(ip_addr_parse("172.16.1.3", &params->pair4), 0);
-	assert_int_equal(ip_addr_parse("fd00:16:1::3", &params->pair6), 0);
+	params_addresses(params);
 
 	add(ruleset, RULESET_SITES4, "10.1.0.0/16", OWN);
 	add(ruleset, RULESET_SITES4, "172.16.1.0/24", OWN);
@@ -447,6 +445,7 @@ static void test_tunnel_to_gateway(void **state)
 	      { NP3, UDP(REMOTE6, LAN6, 161), ACCEPT, NOWHERE },
 	      { NP3, UDP("fd00:10:2:1::5", LAN6, 161), "drop_input", NOWHERE },
 	      { NP3, UDP(REMOTE4, LAN4, 16388), "drop_input", NOWHERE },
+	      { NP3, TCP("fe80::2", "fe80::1", 16384), "drop_tunnel_link", NOWHERE },
 	      { NP3, ADVERT(REMOTE4, LAN4, 255), "drop_input", NOWHERE });
 }
 
@@ -484,7 +483,11 @@ static void test_lan_to_gateway(void **state)
 	      { LAN, TCP(HOST4, LAN4, 22), "drop_input", NOWHERE },
 	      { LAN, UDP("2001:db8:2::9", LAN6, 161), ACCEPT, NOWHERE },
 	      { LAN, UDP("2001:db8:3::9", LAN6, 161), "drop_input", NOWHERE },
-	      { LAN, UDP(HOST4, LAN4, 16385), "drop_mesh_stranger", NOWHERE });
+	      { LAN, UDP(HOST4, LAN4, 16385), "drop_mesh_stranger", NOWHERE },
+	      { LAN, UDP("172.16.1.3", LAN4, 16386), ACCEPT, NOWHERE },
+	      { LAN, UDP("172.16.1.3", LAN4, 16385), "drop_mesh_stranger", NOWHERE },
+	      { LAN, UDP("172.16.1.4", LAN4, 16386), "drop_mesh_stranger", NOWHERE },
+	      { LAN, UDP("fd00:16:1::3", LAN6, 16386), "drop_mesh_stranger", NOWHERE });
 }
 
 static void test_wan_to_gateway(void **state)
@@ -507,6 +510,7 @@ static void test_wan_to_gateway(void **state)
 	      { WAN, UDP("fe80::9", WAN6, 546), ACCEPT, NOWHERE },
 	      { WAN, UDP(AFAR6, WAN6, 546), "drop_input", NOWHERE },
 	      { WAN, ADVERT("172.16.1.3", WAN4, 255), "drop_vrrp", NOWHERE },
+	      { WAN, UDP("172.16.1.3", WAN4, 16386), "drop_mesh_stranger", NOWHERE },
 	      { WAN, UDP(AFAR4, HOST4, 9), "drop_forward", NOWHERE },
 	      { WAN, UDP(AFAR6, HOST6, 9), "drop_forward", NOWHERE },
 	      { WAN, UDP(AFAR4, REMOTE4, 9), "drop_forward", NOWHERE },
@@ -524,7 +528,7 @@ static void test_mesh_is_not_tracked(void **state)
 	} table[] = {
 		{ LAN, UDP(HOST4, REMOTE4, 9) },	   { LAN, UDP(HOST6, REMOTE6, 9) },
 		{ NP3, UDP(REMOTE4, HOST4, 9) },	   { NP3, UDP(REMOTE6, HOST6, 9) },
-		{ WAN, UDP("198.51.100.7", WAN4, 16400) },
+		{ WAN, UDP("198.51.100.7", WAN4, 16400) }, { LAN, UDP("172.16.1.3", LAN4, 16386) },
 	};
 	const uint64_t before = probe("untracked");
 	const size_t n = sizeof(table) / sizeof(table[0]);

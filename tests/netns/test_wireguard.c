@@ -453,6 +453,25 @@ static void test_mend(void **state)
 	assert_int_equal(send_numbered(0, 50, NULL), 0);
 }
 
+/* A gateway of another site becomes the partner, and the other way round. */
+static void test_allowed_link(void **state)
+{
+	struct state_tunnel partner = sides[0].tunnel, seen;
+
+	(void)state;
+	partner.peer_id = 300;
+	partner.allowed_all = false;
+	partner.allowed_link = true;
+	assert_int_equal(wireguard_apply(&partner), 0);
+	seen = sides[0].tunnel;
+	seen.peer_id = 300;
+	assert_int_equal(wireguard_read(&seen, NULL), 0);
+	assert_true(seen.allowed_link);
+	assert_false(seen.allowed_all);
+	assert_int_equal(wireguard_apply(&sides[0].tunnel), 0);
+	assert_as_wanted(0);
+}
+
 static void test_port_in_use(void **state)
 {
 	struct state_tunnel tunnel = sides[0].tunnel;
@@ -668,19 +687,11 @@ struct scenario {
 	}
 
 static const struct scenario scenarios[] = {
-	BOTH(handshake),
-	BOTH(apply_again),
-	BOTH(change_keepalive),
-	BOTH(change_port),
-	BOTH(change_endpoint),
-	BOTH(change_keys),
-	BOTH(mend),
-	BOTH(port_in_use),
-	BOTH(absent),
-	USER(engine_killed),
-	USER(engine_adopted),
-	USER(engine_hangs),
-	USER(engine_nonsense),
+	BOTH(handshake),    BOTH(apply_again),	   BOTH(change_keepalive),
+	BOTH(change_port),  BOTH(change_endpoint), BOTH(change_keys),
+	BOTH(mend),	    BOTH(allowed_link),	   BOTH(port_in_use),
+	BOTH(absent),	    USER(engine_killed),   USER(engine_adopted),
+	USER(engine_hangs), USER(engine_nonsense),
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))

@@ -232,7 +232,8 @@ static bool tunnel_equal(const struct state_tunnel *a, const struct state_tunnel
 	       a->endpoint_port == b->endpoint_port && a->keepalive_s == b->keepalive_s &&
 	       ip_addr_compare(&a->endpoint, &b->endpoint) == 0 &&
 	       key_equal(&a->private_key, &b->private_key) &&
-	       key_equal(&a->peer_key, &b->peer_key) && a->allowed_all == b->allowed_all;
+	       key_equal(&a->peer_key, &b->peer_key) && a->allowed_all == b->allowed_all &&
+	       a->allowed_link == b->allowed_link;
 }
 
 static void assert_rulesets_equal(const struct ruleset *a, const struct ruleset *b)
@@ -313,7 +314,8 @@ static void random_tunnel(struct state *state, unsigned int id, bool running)
 	tunnel->endpoint = addr(below(2) ? "203.0.113.1" : "2001:db8::1");
 	random_key(&tunnel->private_key);
 	random_key(&tunnel->peer_key);
-	tunnel->allowed_all = !running || below(8);
+	/* The fifth of them is the partner, if it is there. */
+	*(id == 5 ? &tunnel->allowed_link : &tunnel->allowed_all) = !running || below(8);
 }
 
 static void random_route(struct state *state, uint32_t table, const char *dst, uint32_t metric)

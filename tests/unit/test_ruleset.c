@@ -233,16 +233,20 @@ static struct ruleset_params make_params(void)
 					.lan4 = addr("172.16.1.2"),
 					.lan6 = addr("fd00::2"),
 					.pair4 = addr("172.16.1.3"),
-					.pair6 = addr("fd00::3") };
+					.pair6 = addr("fd00::3"),
+					.pair_outer = addr("172.16.1.3"),
+					.pair_link = addr("fe80::2"),
+					.pair_port = 16386,
+					.pair_ifname = "np2" };
 }
 
 static void test_params_equal_sees_each_member(void **state)
 {
 	const struct ruleset_params params = make_params();
-	struct ruleset_params others[10];
+	struct ruleset_params others[14];
 
 	(void)state;
-	for (size_t i = 0; i < 10; i++)
+	for (size_t i = 0; i < 14; i++)
 		others[i] = make_params();
 	assert_true(ruleset_params_equal(&params, &others[0]));
 	/* What follows the name's end does not count. */
@@ -259,7 +263,11 @@ static void test_params_equal_sees_each_member(void **state)
 	others[7].lan6 = (struct ip_addr){ .family = IP_NONE };
 	others[8].pair4 = addr("172.16.1.9");
 	others[9].pair6 = addr("fd00::9");
-	for (size_t i = 0; i < 10; i++)
+	others[10].pair_outer = addr("fd00::3");
+	others[11].pair_link = addr("fe80::3");
+	others[12].pair_port++;
+	strcpy(others[13].pair_ifname, "np20");
+	for (size_t i = 0; i < 14; i++)
 		assert_false(ruleset_params_equal(&params, &others[i]));
 }
 

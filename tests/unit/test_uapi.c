@@ -91,6 +91,7 @@ static void assert_tunnel_equal(const struct state_tunnel *a, const struct state
 	assert_true(key_equal(&a->private_key, &b->private_key));
 	assert_true(key_equal(&a->peer_key, &b->peer_key));
 	assert_int_equal(a->allowed_all, b->allowed_all);
+	assert_int_equal(a->allowed_link, b->allowed_link);
 }
 
 static void test_parse(void **state)
@@ -166,6 +167,43 @@ static void test_parse_allowed(void **state)
 			 table[i].text);
 		assert_int_equal(parse(text, strlen(text), &tunnel, NULL), 0);
 		assert_false(tunnel.allowed_all);
+	}
+}
+
+/* To the partner: its link-local address and nothing else. */
+static void test_parse_allowed_link(void **state)
+{
+	static const struct {
+		const char *text;
+		bool link;
+	} table[] = {
+		{ "allowed_ip=fe80::12c/128\n", true },
+		{ "allowed_ip=fe80::12c/128\nallowed_ip=fe80::12c/128\n", true },
+		{ "allowed_ip=fe80::12d/128\n", false },
+		{ "allowed_ip=fe80::12c/128\nallowed_ip=fe80::12d/128\n", false },
+		{ "allowed_ip=fe80::12c/128\nallowed_ip=0.0.0.0/0\n", false },
+		{ "allowed_ip=fe80::12c/128\nallowed_ip=::/0\n", false },
+		{ "allowed_ip=fe80::/64\n", false },
+		{ "allowed_ip=fe80::1:12c/128\n", false },
+		{ "allowed_ip=fe80::/128\n", false },
+		{ "allowed_ip=1.44.0.0/16\n", false },
+		{ "allowed_ip=0.0.0.0/0\nallowed_ip=::/0\n", false },
+		{ "allowed_ip=fe80::12c/128\npreshared_key=" HEX_PSK "\n", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct state_tunnel tunnel = { .peer_id = 300 };
+		char text[512];
+
+		snprintf(text, sizeof(text), "public_key=" HEX_PEER "\n%s" END, table[i].text);
+		assert_int_equal(parse(text, strlen(text), &tunnel, NULL), 0);
+		assert_int_equal(tunnel.allowed_link, table[i].link);
+		assert_false(tunnel.allowed_all && tunnel.allowed_link);
+		tunnel.peer_id = 0;
+		assert_int_equal(parse(text, strlen(text), &tunnel, NULL), 0);
+		assert_false(tunnel.allowed_link);
 	}
 }
 
@@ -430,6 +468,18 @@ static void test_request(void **state)
 	tunnel = wanted();
 	tunnel.private_key = key_hex(HEX_MORE);
 	assert_request(DEVICE PEER END, &tunnel, "set=1\nprivate_key=" HEX_MORE "\n\n");
+
+	/* To the partner, also where it was another site's gateway before, and the other way round. */
+	tunnel = wanted();
+	tunnel.allowed_all = false;
+	tunnel.allowed_link = true;
+	tunnel.peer_id = 300;
+	assert_request(DEVICE PEER END, &tunnel,
+		       "set=1\n" UPDATE "replace_allowed_ips=true\nallowed_ip=fe80::12c/128\n\n");
+	tunnel.allowed_link = false;
+	tunnel.allowed_all = true;
+	assert_request(DEVICE PEER "allowed_ip=fe80::12c/128\n" END, &tunnel,
+		       "set=1\n" UPDATE "replace_allowed_ips=true\n" ALLOWED "\n");
 }
 
 /* Thousands of strangers, and the longest of everything: the room is enough. */
@@ -482,12 +532,13 @@ static void test_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_parse_resets),
-		cmocka_unit_test(test_parse_allowed), cmocka_unit_test(test_parse_endpoints),
-		cmocka_unit_test(test_parse_unknown), cmocka_unit_test(test_parse_errno),
-		cmocka_unit_test(test_parse_bad),     cmocka_unit_test(test_parse_truncated),
-		cmocka_unit_test(test_parse_limits),  cmocka_unit_test(test_request),
-		cmocka_unit_test(test_request_long),  cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_parse),		cmocka_unit_test(test_parse_resets),
+		cmocka_unit_test(test_parse_allowed),	cmocka_unit_test(test_parse_allowed_link),
+		cmocka_unit_test(test_parse_endpoints), cmocka_unit_test(test_parse_unknown),
+		cmocka_unit_test(test_parse_errno),	cmocka_unit_test(test_parse_bad),
+		cmocka_unit_test(test_parse_truncated), cmocka_unit_test(test_parse_limits),
+		cmocka_unit_test(test_request),		cmocka_unit_test(test_request_long),
+		cmocka_unit_test(test_broken),
 	};
 
 	return cmocka_run_group_tests_name("uapi", tests, NULL, NULL);

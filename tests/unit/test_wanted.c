@@ -132,8 +132,8 @@ static void test_tunnels(void **state)
 	const struct state_tunnel *tunnel = NULL;
 	char text[IP_ADDR_STRLEN];
 
-	/* One a gateway of every connected site; none to the own pair, none to nyc. */
-	assert_int_equal(s->n_tunnels, 2);
+	/* One a gateway of every connected site, one to the partner, none to nyc. */
+	assert_int_equal(s->n_tunnels, 3);
 	for (size_t i = 0; i < s->n_tunnels; i++)
 		if (s->tunnels[i].peer_id == 4000)
 			tunnel = &s->tunnels[i];
@@ -144,8 +144,101 @@ static void test_tunnels(void **state)
 	assert_string_equal(ip_addr_format(&tunnel->endpoint, text), "198.51.100.1");
 	assert_int_equal(tunnel->mtu, 1300);
 	assert_true(tunnel->allowed_all);
-	assert_int_equal(s->n_addresses, 2);
+	assert_int_equal(s->n_addresses, 3);
 	assert_string_equal(ip_addr_format(&s->addresses[0].prefix.addr, text), "fe80::1");
+}
+
+/* By the LAN, for the two gateways' own talk: no site, no route, no lane leads there. */
+static void test_partner(void **state)
+{
+	const struct fixture *fixture = *state;
+	const struct state *s = fixture->state;
+	const struct ruleset_params *params = &s->ruleset->params;
+	const struct state_tunnel *tunnel = NULL;
+	char text[IP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < s->n_tunnels; i++) {
+		if (s->tunnels[i].peer_id == 2) {
+			assert_null(tunnel);
+			tunnel = &s->tunnels[i];
+		}
+	}
+	assert_non_null(tunnel);
+	assert_string_equal(tunnel->ifname, "np2");
+	assert_int_equal(tunnel->listen_port, 16384 + 2);
+	assert_int_equal(tunnel->endpoint_port, 16384 + 1);
+	assert_string_equal(ip_addr_format(&tunnel->endpoint, text), "172.16.1.3");
+	assert_int_equal(tunnel->keepalive_s, CONFIG_KEEPALIVE_S);
+	assert_int_equal(tunnel->mtu, CONFIG_MTU_MIN);
+	assert_true(tunnel->allowed_link);
+	assert_false(tunnel->allowed_all);
+	assert_true(key_equal(&tunnel->peer_key, &config_partner(fixture->config)->public_key));
+	for (size_t i = 0; i < s->n_routes; i++)
+		assert_string_not_equal(s->routes[i].ifname, "np2");
+	for (size_t i = 0; i < s->ruleset->sets[RULESET_TUNNELS].n; i++)
+		assert_string_not_equal(s->ruleset->sets[RULESET_TUNNELS].v[i].ifname, "np2");
+	assert_string_equal(ip_addr_format(&params->pair_outer, text), "172.16.1.3");
+	assert_string_equal(ip_addr_format(&params->pair_link, text), "fe80::2");
+	assert_int_equal(params->pair_port, 16384 + 2);
+	assert_string_equal(params->pair_ifname, "np2");
+}
+
+/* The LAN has one family only; and the gateway with the higher id does not begin. */
+static int setup_partner6(void **state)
+{
+	char text[sizeof(mesh)], *at;
+
+	strcpy(text, mesh);
+	while ((at = strstr(text, "172.16.1.2, ")) || (at = strstr(text, "172.16.1.3, ")) ||
+	       (at = strstr(text, "172.16.1.0/24, ")) || (at = strstr(text, "172.16.1.64/28, ")))
+		memmove(at, strchr(at, ' ') + 1, strlen(strchr(at, ' ')));
+	at = strstr(text, "routers: [172.16.1.1]");
+	memcpy(at, "routers: []          ", strlen("routers: [172.16.1.1]"));
+	at = strstr(text, "172.16.1.254");
+	memcpy(at, "fd00:16:1::e", strlen("172.16.1.254"));
+	at = strstr(text, "10.1.0.0/16");
+	memcpy(at, "fd00:1::/32", strlen("10.1.0.0/16"));
+	at = strstr(text, ", {prefix: 10.9.0.0/24, via: 172.16.1.7}");
+	memset(at, ' ', strlen(", {prefix: 10.9.0.0/24, via: 172.16.1.7}"));
+	return make(text, "node: fra-b\ninterfaces: {lan: eth1, wan: [eth0]}\n", state);
+}
+
+static void test_partner6(void **state)
+{
+	const struct fixture *fixture = *state;
+	const struct state *s = fixture->state;
+	char text[IP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < s->n_tunnels; i++) {
+		if (s->tunnels[i].peer_id != 1)
+			continue;
+		assert_string_equal(ip_addr_format(&s->tunnels[i].endpoint, text), "fd00:16:1::2");
+		assert_int_equal(s->tunnels[i].keepalive_s, 0);
+		assert_string_equal(ip_addr_format(&s->ruleset->params.pair_outer, text),
+				    "fd00:16:1::2");
+		return;
+	}
+	fail_msg("there is no tunnel to the partner");
+}
+
+/* A site with one gateway has nobody to talk to. */
+static int setup_alone(void **state)
+{
+	return make(mesh, "node: nyc-a\ninterfaces: {lan: eth1, wan: [eth0]}\n", state);
+}
+
+static void test_alone(void **state)
+{
+	const struct fixture *fixture = *state;
+	const struct ruleset_params *params = &fixture->state->ruleset->params;
+
+	assert_null(config_partner(fixture->config));
+	for (size_t i = 0; i < fixture->state->n_tunnels; i++)
+		assert_false(fixture->state->tunnels[i].allowed_link);
+	assert_int_equal(params->pair_outer.family, IP_NONE);
+	assert_int_equal(params->pair_link.family, IP_NONE);
+	assert_int_equal(params->pair_port, 0);
+	assert_string_equal(params->pair_ifname, "");
 }
 
 static void test_remote_routes(void **state)
@@ -229,18 +322,19 @@ static void test_lanes(void **state)
 					     "np4000", "np4000-2", "np4000-3" };
 	const uint32_t table = STATE_TABLE_BASE + 30;
 
-	assert_int_equal(s->n_tunnels, 6);
-	assert_int_equal(s->n_addresses, 6);
+	assert_int_equal(s->n_tunnels, 7);
+	assert_int_equal(s->n_addresses, 7);
 	assert_int_equal(s->ruleset->sets[RULESET_TUNNELS].n, 6);
 	for (size_t i = 0; i < 6; i++) {
-		const struct state_tunnel *tunnel = &s->tunnels[i];
+		/* The first one is the partner's, which has no lanes. */
+		const struct state_tunnel *tunnel = &s->tunnels[i + 1];
 		const unsigned int base = 16384 + 4096 * (i % 3 ? i % 3 + 1 : 0);
 
 		assert_string_equal(tunnel->ifname, names[i]);
 		assert_int_equal(tunnel->peer_id, i < 3 ? 30 : 4000);
 		assert_int_equal(tunnel->listen_port, base + tunnel->peer_id);
 		assert_int_equal(tunnel->endpoint_port, base + 1);
-		assert_string_equal(s->addresses[i].ifname, names[i]);
+		assert_string_equal(s->addresses[i + 1].ifname, names[i]);
 		assert_string_equal(s->ruleset->sets[RULESET_TUNNELS].v[i].ifname, names[i]);
 		assert_int_equal(s->ruleset->sets[RULESET_TUNNELS].v[i].mark,
 				 30u << STATE_MARK_SHIFT);
@@ -291,6 +385,7 @@ static void test_limited_mtu(void **state)
 		for (size_t t = 0; t < f->state->n_tunnels; t++)
 			assert_int_equal(f->state->tunnels[t].mtu,
 					 f->state->tunnels[t].peer_id == 4000 ? table[i].device
+					 : f->state->tunnels[t].peer_id == 2  ? CONFIG_MTU_MIN
 									      : 1300);
 		for (size_t r = 0; r < f->state->n_routes; r++) {
 			const bool to_it = !strcmp(f->state->routes[r].ifname, "np4000");
@@ -355,6 +450,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tunnels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_partner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_partner6, setup_partner6, teardown),
+		cmocka_unit_test_setup_teardown(test_alone, setup_alone, teardown),
 		cmocka_unit_test_setup_teardown(test_remote_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ruleset, setup, teardown),
