@@ -50,7 +50,8 @@ struct beacon {
 	int fd;
 	struct beacon_peer *peers; /* what others may see; same order as private */
 	struct peer *private;
-	size_t n_peers;
+	size_t n_peers; /* of other sites */
+	size_t n_all;	/* and the partner behind them, if there is one */
 };
 
 int beacon_new(struct sd_event *event, const struct beacon_handlers *handlers,
@@ -95,11 +96,29 @@ static struct in6_addr peer_address(uint16_t id)
 	return addr;
 }
 
+static bool is_partner(const struct beacon *beacon, size_t i)
+{
+	return i == beacon->n_peers;
+}
+
+/* For messages. */
+static const char *kind_of(const struct beacon *beacon, size_t i)
+{
+	return is_partner(beacon, i) ? "partner" : "peer";
+}
+
+static const char *name_of(const struct beacon *beacon, size_t i)
+{
+	const struct beacon_peer *peer = &beacon->peers[i];
+
+	return beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name;
+}
+
 static uint64_t seen_generation(const struct beacon *beacon, size_t site)
 {
 	uint64_t highest = 0;
 
-	for (size_t i = 0; i < beacon->n_peers; i++)
+	for (size_t i = 0; i < beacon->n_all; i++)
 		if (beacon->peers[i].site == site && beacon->peers[i].generation > highest)
 			highest = beacon->peers[i].generation;
 	return highest;
@@ -192,7 +211,7 @@ void beacon_announce(struct beacon *beacon)
 	if (beacon->fd < 0)
 		return;
 	self = beacon->handlers.self(beacon->handlers.data);
-	for (size_t i = 0; i < beacon->n_peers; i++)
+	for (size_t i = 0; i < beacon->n_all; i++)
 		send_hello(beacon, i, &self);
 }
 
@@ -201,17 +220,36 @@ static void peer_lost(struct beacon *beacon, size_t i)
 	struct beacon_peer *peer = &beacon->peers[i];
 
 	peer->alive = false;
-	log_warning("peer %s: alive -> dead (no hello for %u intervals)",
-		    beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name,
-		    BEACON_DEAD_INTERVALS);
-	beacon->handlers.site_changed(peer->site, beacon->handlers.data);
+	log_warning("%s %s: alive -> dead (no hello for %u intervals)", kind_of(beacon, i),
+		    name_of(beacon, i), BEACON_DEAD_INTERVALS);
+	if (!is_partner(beacon, i))
+		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
+}
+
+/* Told once each time that it changes, whichever end changed its file. */
+static void compare_digest(struct beacon *beacon, size_t i)
+{
+	struct beacon_peer *peer = &beacon->peers[i];
+	const bool differs = peer->digest != beacon->config->digest;
+
+	if (!peer->received || peer->differs == differs)
+		return;
+	peer->differs = differs;
+	if (differs)
+		log_warning("%s %s: mesh.yaml same -> other (%016llx there, %016llx here)",
+			    kind_of(beacon, i), name_of(beacon, i),
+			    (unsigned long long)peer->digest,
+			    (unsigned long long)beacon->config->digest);
+	else
+		log_info("%s %s: mesh.yaml other -> same (%016llx)", kind_of(beacon, i),
+			 name_of(beacon, i), (unsigned long long)peer->digest);
 }
 
 static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hello)
 {
 	struct beacon_peer *peer = &beacon->peers[i];
 	struct peer *private = &beacon->private[i];
-	const char *name = beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name;
+	const char *kind = kind_of(beacon, i), *name = name_of(beacon, i);
 	const bool active = hello->role == HELLO_ROLE_ACTIVE;
 	const bool changed =
 		!peer->alive || peer->active != active || peer->generation != hello->generation;
@@ -226,13 +264,11 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 			peer->rtt_us = (uint32_t)(away - hello->echo_delay_us) ?: 1;
 	}
 	if (!peer->alive)
-		log_info("peer %s: dead -> alive (hello)", name);
+		log_info("%s %s: dead -> alive (hello)", kind, name);
 	if (peer->active != active)
-		log_info("peer %s: %s -> %s (generation %llu)", name,
+		log_info("%s %s: %s -> %s (generation %llu)", kind, name,
 			 peer->active ? "active" : "standby", active ? "active" : "standby",
 			 (unsigned long long)hello->generation);
-	if (peer->digest != hello->digest && hello->digest != beacon->config->digest)
-		log_warning("peer %s: its mesh.yaml differs from this node's", name);
 	peer->alive = true;
 	peer->active = active;
 	peer->generation = hello->generation;
@@ -243,8 +279,11 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 	peer->received_us = now;
 	peer->received++;
 	private->heard_sequence = hello->sequence;
+	compare_digest(beacon, i);
 	beacon->handlers.seen(hello->seen_generation, beacon->handlers.data);
-	if (changed)
+	if (is_partner(beacon, i))
+		beacon->handlers.seen(hello->generation, beacon->handlers.data);
+	else if (changed)
 		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
 }
 
@@ -256,7 +295,6 @@ static void lane_set(struct beacon *beacon, size_t i, size_t number, enum beacon
 		[BEACON_LANE_WORKS] = "works",
 		[BEACON_LANE_SILENT] = "silent",
 	};
-	const struct beacon_peer *peer = &beacon->peers[i];
 	struct lane *lane = &beacon->private[i].lanes[number];
 	enum beacon_lane before;
 
@@ -267,8 +305,7 @@ static void lane_set(struct beacon *beacon, size_t i, size_t number, enum beacon
 	/* What the first lane does is what the peer does, and is told as that. */
 	if (number == beacon->private[i].first)
 		return;
-	log_info("lane %zu to %s: %s -> %s (hellos)", number,
-		 beacon->config->mesh.sites[peer->site].gateways[peer->gateway].name, names[before],
+	log_info("lane %zu to %s: %s -> %s (hellos)", number, name_of(beacon, i), names[before],
 		 names[state]);
 	beacon->handlers.lane_changed(beacon->handlers.data);
 }
@@ -318,7 +355,7 @@ static void take_hello(struct beacon *beacon, const uint8_t *buf, size_t len, st
 	}
 	if (!ifindex || hello_decode(buf, len, &hello))
 		return;
-	for (size_t i = 0; i < beacon->n_peers; i++) {
+	for (size_t i = 0; i < beacon->n_all; i++) {
 		const struct in6_addr expected = peer_address(beacon->peers[i].id);
 		size_t lane;
 
@@ -381,7 +418,7 @@ static int beacon_tick(struct sd_event_source *source, uint64_t usec, void *data
 	/* If this daemon was held up, what came meanwhile counts before anybody is called dead. */
 	receive_hellos(beacon);
 	now = clock_now_us();
-	for (size_t i = 0; i < beacon->n_peers; i++) {
+	for (size_t i = 0; i < beacon->n_all; i++) {
 		const struct beacon_peer *peer = &beacon->peers[i];
 
 		if (peer->alive && now - peer->received_us > beacon->private[i].dead_after_us)
@@ -436,15 +473,25 @@ static void refresh_lane(uint16_t id, uint8_t number, bool wanted, struct lane *
 	};
 }
 
+/* Lanes to a peer, as bits. To the partner there is but one tunnel. */
+static unsigned int lanes_to(const struct beacon *beacon, size_t i, uint8_t *ret_first)
+{
+	const struct config_policy policy =
+		config_policy_with(beacon->config, beacon->peers[i].site);
+
+	*ret_first = 0;
+	if (is_partner(beacon, i))
+		return 1;
+	*ret_first = config_policy_lane(&beacon->config->mesh, &policy);
+	return config_policy_lanes(&beacon->config->mesh, &policy);
+}
+
 void beacon_refresh(struct beacon *beacon)
 {
-	for (size_t i = 0; i < beacon->n_peers; i++) {
-		const struct config_policy policy =
-			config_policy_with(beacon->config, beacon->peers[i].site);
-		const unsigned int lanes = config_policy_lanes(&beacon->config->mesh, &policy);
+	for (size_t i = 0; i < beacon->n_all; i++) {
 		struct peer *private = &beacon->private[i];
+		const unsigned int lanes = lanes_to(beacon, i, &private->first);
 
-		private->first = config_policy_lane(&beacon->config->mesh, &policy);
 		for (uint8_t l = 0; l < CONFIG_LANES_MAX; l++)
 			refresh_lane(beacon->peers[i].id, l, lanes >> l & 1, &private->lanes[l]);
 	}
@@ -460,32 +507,32 @@ enum beacon_lane beacon_lane(const struct beacon *beacon, uint16_t id, uint8_t l
 	return BEACON_LANE_NONE;
 }
 
-/* Append the gateways of one site, with what is known of them already. */
-static void add_peers(const struct beacon *beacon, const struct config *config, size_t site,
-		      struct beacon_peer *peers, struct peer *private, size_t *n)
+/* Append one gateway, with what is known of it already. */
+static void add_peer(const struct beacon *beacon, const struct config *config, size_t site,
+		     size_t gateway, struct beacon_peer *peers, struct peer *private, size_t *n)
 {
 	const struct config_site *remote = &config->mesh.sites[site];
+	const uint16_t id = remote->gateways[gateway].id;
 
-	for (size_t g = 0; g < remote->n_gateways; g++, (*n)++) {
-		for (size_t i = 0; i < beacon->n_peers; i++) {
-			if (beacon->peers[i].id != remote->gateways[g].id)
-				continue;
-			peers[*n] = beacon->peers[i];
-			private[*n] = beacon->private[i];
-		}
-		peers[*n].id = remote->gateways[g].id;
-		peers[*n].site = site;
-		peers[*n].gateway = g;
-		private[*n].dead_after_us =
-			(uint64_t)config_site_hello_ms(remote) * 1000u * BEACON_DEAD_INTERVALS;
+	for (size_t i = 0; i < beacon->n_all; i++) {
+		if (beacon->peers[i].id != id)
+			continue;
+		peers[*n] = beacon->peers[i];
+		private[*n] = beacon->private[i];
 	}
+	peers[*n].id = id;
+	peers[*n].site = site;
+	peers[*n].gateway = gateway;
+	private[*n].dead_after_us =
+		(uint64_t)config_site_hello_ms(remote) * 1000u * BEACON_DEAD_INTERVALS;
+	(*n)++;
 }
 
 int beacon_configure(struct beacon *beacon, const struct config *config)
 {
 	struct beacon_peer *peers;
 	struct peer *private;
-	size_t most = 0, n = 0;
+	size_t most = 0, n = 0, n_peers;
 	int rc;
 
 	for (size_t i = 0; i < config->mesh.n_sites; i++)
@@ -511,15 +558,23 @@ int beacon_configure(struct beacon *beacon, const struct config *config)
 			goto err;
 	}
 	for (size_t i = 0; i < config->mesh.n_sites; i++)
-		if (i != config->self_site && config_policy_with(config, i).connect)
-			add_peers(beacon, config, i, peers, private, &n);
+		for (size_t g = 0; g < config->mesh.sites[i].n_gateways; g++)
+			if (i != config->self_site && config_policy_with(config, i).connect)
+				add_peer(beacon, config, i, g, peers, private, &n);
+	n_peers = n;
+	if (config_partner(config))
+		add_peer(beacon, config, config->self_site, 1 - config->self_gateway, peers,
+			 private, &n);
 	free(beacon->peers);
 	free(beacon->private);
 	beacon->peers = peers;
 	beacon->private = private;
-	beacon->n_peers = n;
+	beacon->n_peers = n_peers;
+	beacon->n_all = n;
 	beacon->config = config;
 	beacon_refresh(beacon);
+	for (size_t i = 0; i < n; i++)
+		compare_digest(beacon, i);
 	return 0;
 
 err:
@@ -536,6 +591,5 @@ const struct beacon_peer *beacon_peers(const struct beacon *beacon, size_t *ret_
 
 const struct beacon_peer *beacon_partner(const struct beacon *beacon)
 {
-	(void)beacon;
-	return NULL;
+	return beacon->n_all > beacon->n_peers ? &beacon->peers[beacon->n_peers] : NULL;
 }

@@ -10,6 +10,9 @@
  * session, which the peer may not have yet, or not any more, while files are changed on one node
  * after the other. A lane is silent only if hellos are missing on it that came by the first one,
  * so a daemon that is gone changes nothing.
+ *
+ * The other gateway of this node's own site, its partner, is greeted likewise through the tunnel to
+ * it on the LAN. It is none of the peers: nobody is followed to it.
  */
 #ifndef NETPAS_BEACON_H
 #define NETPAS_BEACON_H
@@ -44,6 +47,7 @@ struct beacon_peer {
 	uint8_t severity, flags; /* of its last hello (ha/hello.h) */
 	uint64_t rival_generation;
 	uint64_t digest;
+	bool differs;	      /* its last hello had another digest than this node has */
 	uint32_t rtt_us;      /* of the last answered hello; 0: none yet */
 	uint64_t received_us; /* CLOCK_MONOTONIC of its last hello; 0: none yet */
 	uint64_t received;    /* hellos */
@@ -54,7 +58,7 @@ struct beacon_handlers {
 	struct role_claim (*self)(void *data);
 	/* Liveness, role or generation of a gateway of this remote site changed. */
 	void (*site_changed)(size_t site, void *data);
-	/* A peer says that it has seen this generation claimed by this node's own site. */
+	/* Somebody says that this generation was claimed by this node's own site. */
 	void (*seen)(uint64_t generation, void *data);
 	/* beacon_lane() has changed for a lane. */
 	void (*lane_changed)(void *data);

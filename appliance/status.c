@@ -13,6 +13,7 @@
 #include "link.h"
 #include "mtu.h"
 #include "nft_table.h"
+#include "partner.h"
 #include "steering.h"
 #include "switchover.h"
 #include "wanted.h"
@@ -235,7 +236,8 @@ json_t *status_make(struct daemon *d)
 	const bool relay = d->config->is_relay;
 	const struct role *role = vrrp_role(d->vrrp);
 	const bool vrrp = !relay && vrrp_running(d->vrrp);
-	json_t *ret, *problems = json_array(), *ha, *vips, *tunnels, *sites, *dataplane, *counters;
+	json_t *ret, *problems = json_array(), *ha, *vips, *partner, *tunnels, *sites, *dataplane,
+		     *counters;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -249,6 +251,7 @@ json_t *status_make(struct daemon *d)
 	check_links(d, problems);
 	ha = relay ? NULL : switchover_status(d, problems);
 	vips = vrrp ? make_vips(d, problems) : json_array();
+	partner = partner_status(d, problems);
 	tunnels = make_tunnels(d, problems);
 	sites = make_sites(d, problems);
 	dataplane = steering_status(d->steering, problems);
@@ -266,5 +269,7 @@ json_t *status_make(struct daemon *d)
 		json_object_set_new(ret, "relayed", steering_relayed(d->steering));
 	else
 		json_object_set_new(ret, "ha", ha);
+	if (partner)
+		json_object_set_new(ret, "partner", partner);
 	return ret;
 }

@@ -78,6 +78,25 @@ static void print_vips(json_t *vips, FILE *out)
 	fputc('\n', out);
 }
 
+static void print_partner(json_t *partner, const struct style *style, FILE *out)
+{
+	const bool alive = json_is_true(json_object_get(partner, "alive"));
+	json_t *rtt = json_object_get(partner, "rtt_ms");
+
+	if (!json_is_object(partner))
+		return;
+	fprintf(out, "partner   %s: %s%s%s", text_of(partner, "name"),
+		alive ? style->good : style->bad, alive ? "alive" : "dead", style->end);
+	if (alive)
+		fprintf(out, ", %s (generation %" JSON_INTEGER_FORMAT "), %s mesh.yaml",
+			text_of(partner, "role"), number_of(partner, "generation"),
+			json_is_true(json_object_get(partner, "config_matches")) ? "same"
+										 : "another");
+	if (alive && json_is_number(rtt))
+		fprintf(out, ", rtt %.1f ms", json_number_value(rtt));
+	fprintf(out, " (by %s)\n", text_of(partner, "interface"));
+}
+
 static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 {
 	json_t *tunnel, *rtt;
@@ -189,6 +208,7 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 		text_of(status, "role"), style->end, number_of(status, "generation"));
 	print_ha(json_object_get(status, "ha"), out);
 	print_vips(json_object_get(status, "vips"), out);
+	print_partner(json_object_get(status, "partner"), style, out);
 	fprintf(out, "engine    %s\n", text_of(status, "engine"));
 }
 
