@@ -339,6 +339,26 @@ free_paths:
 	return ret;
 }
 
+int config_load_with(const char *dir, const char *mesh_name, const char *mesh, size_t mesh_len,
+		     struct diag_list *diags, struct config **ret_config)
+{
+	struct input mesh_input = { .name = mesh_name, .text = mesh, .len = mesh_len };
+	char *node_path = path_join(dir, "node.yaml"), *key_dir = path_join(dir, "");
+	struct input node_input = { .name = node_path };
+	int ret = -ENOMEM;
+
+	mesh_input.source = diag_source_add(diags, mesh_name, mesh, mesh_len);
+	if (!node_path || !key_dir || mesh_input.source < 0)
+		goto free_paths;
+	ret = input_load(&node_input, "it says which node of the mesh this is", diags);
+	if (!ret)
+		ret = parse_inputs(&mesh_input, &node_input, key_dir, diags, ret_config);
+free_paths:
+	free(node_path);
+	free(key_dir);
+	return ret;
+}
+
 const struct config_site *config_self_site(const struct config *config)
 {
 	return config->is_relay ? NULL : &config->mesh.sites[config->self_site];

@@ -193,6 +193,10 @@ struct config {
 int config_load(const char *dir, struct diag_list *diags, struct config **ret_config);
 void config_free(struct config *config); /* wipes the key */
 
+/* The same with this text, which messages call mesh_name, in place of DIR/mesh.yaml. */
+int config_load_with(const char *dir, const char *mesh_name, const char *mesh, size_t mesh_len,
+		     struct diag_list *diags, struct config **ret_config);
+
 /*
  * The same from memory, for tests and fuzzing: names are what messages say. With no_key the key
  * file is not read, else it is relative to the directory of node_name. Buffers need no terminator and may hold anything.

@@ -25,6 +25,7 @@
 #include "control.h"
 #include "log.h"
 #include "mtu.h"
+#include "pair.h"
 #include "realtime.h"
 #include "route.h"
 #include "rundir.h"
@@ -341,6 +342,7 @@ static int configure_services(struct daemon *d, const struct config *config)
 		log_error("hellos on port %u: %s", config->mesh.port_base, strerror(-rc));
 		return rc;
 	}
+	pair_configure(d, config);
 	rc = vrrp_configure(d->vrrp, config);
 	if (rc)
 		log_error("keepalived: %s", strerror(-rc));
@@ -781,6 +783,7 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	control_free(d->control);
+	pair_free(d->pair);
 	watch_free(d->watch);
 	sd_event_source_disable_unref(d->repair);
 	sd_event_source_disable_unref(d->check);

@@ -13,6 +13,7 @@
 #include "vrrp.h"
 
 struct control;
+struct pair;
 struct sd_event;
 struct sd_event_source;
 struct steering;
@@ -38,6 +39,7 @@ struct daemon {
 	struct kernel kernel;
 	struct vrrp *vrrp;
 	struct beacon *beacon;
+	struct pair *pair; /* NULL: not begun yet */
 	struct steering *steering;
 	struct control *control;
 	struct watch *watch;

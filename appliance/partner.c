@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "daemon.h"
+#include "pair.h"
 #include "wanted.h"
 #include "wireguard.h"
 
@@ -76,6 +77,8 @@ json_t *partner_status(struct daemon *d, json_t *problems)
 	wanted_ifname(peer->id, 0, ifname);
 	json = tunnel_status(d, ifname);
 	add_problems(peer, name, json, problems);
+	if (*pair_problem(d->pair))
+		json_array_append_new(problems, json_string(pair_problem(d->pair)));
 	snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)peer->digest);
 	json_object_set_new(json, "name", json_string(name));
 	json_object_set_new(json, "id", json_integer(peer->id));
