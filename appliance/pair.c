@@ -59,21 +59,20 @@ static json_t *do_mesh(json_t *request, void *data)
 {
 	const struct daemon *d = data;
 	struct mesh_file file;
-	json_t *text, *answer;
+	json_t *text = NULL, *answer;
 	char path[512];
 	int rc = mesh_file_read(d->paths.config_dir, &file);
 
 	(void)request;
 	if (rc)
 		return file_error(d, "cannot read", rc);
-	text = json_stringn(file.text, file.len);
+	/* A file that is damaged is not shown, but is replaced like any other. */
+	if (!memchr(file.text, '\0', file.len))
+		text = json_stringn(file.text, file.len);
 	snprintf(path, sizeof(path), "%s/" MESH_FILE, d->paths.config_dir);
-	if (text)
-		answer = json_pack("{s:b, s:s, s:o, s:o, s:o}", "ok", 1, "path", path, "mesh", text,
-				   "hash", pair_number_new(file.hash), "digest",
-				   pair_number_new(d->config->digest));
-	else
-		answer = control_error("%s is not UTF-8", path);
+	answer = json_pack("{s:b, s:s, s:o, s:o, s:o}", "ok", 1, "path", path, "mesh",
+			   text ? text : json_null(), "hash", pair_number_new(file.hash), "digest",
+			   pair_number_new(d->config->digest));
 	mesh_file_fini(&file);
 	return answer;
 }

@@ -199,6 +199,8 @@ static int client_ready(struct sd_event_source *source, int fd, uint32_t revents
 			goto close;
 		if (!client->answer)
 			return 0;
+		/* It may have taken long to make. */
+		sd_event_source_set_time_relative(client->idle, PAIR_IDLE_MS * 1000u);
 	} else if (revents & (EPOLLHUP | EPOLLERR)) {
 		goto close;
 	}
