@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "choices.h"
 #include "clock.h"
 #include "control.h"
 #include "log.h"
@@ -108,60 +109,6 @@ static int choose_engine(struct kernel *kernel, const struct config *config,
 		break;
 	}
 	return -EINVAL;
-}
-
-/* Gateway choices of a new configuration: those of the old one where the gateway still exists. */
-static struct daemon_choice *carry_choices(const struct daemon *d, const struct config *config)
-{
-	struct daemon_choice *choices = calloc(config->mesh.n_sites, sizeof(*choices));
-
-	for (size_t i = 0; choices && i < config->mesh.n_sites; i++) {
-		const struct config_site *site = &config->mesh.sites[i];
-
-		choices[i].reason = FOLLOW_FIRST;
-		for (size_t o = 0; d->config && o < d->config->mesh.n_sites; o++) {
-			const struct config_site *old = &d->config->mesh.sites[o];
-			const uint16_t id = old->gateways[d->choices[o].gateway].id;
-
-			for (size_t g = 0; g < site->n_gateways; g++)
-				if (site->gateways[g].id == id)
-					choices[i] = (struct daemon_choice){
-						.gateway = g,
-						.reason = d->choices[o].reason,
-					};
-		}
-	}
-	return choices;
-}
-
-/* Gateway choices that an earlier daemon left in the routing tables. */
-static void adopt_choices(struct kernel *kernel, const struct config *config,
-			  struct daemon_choice *choices)
-{
-	struct state *state = state_new();
-
-	if (!state || route_read(kernel->route, state)) {
-		state_free(state);
-		return;
-	}
-	for (size_t i = 0; i < config->mesh.n_sites; i++) {
-		const struct config_site *site = &config->mesh.sites[i];
-		const uint32_t table = STATE_TABLE_BASE + config_site_number(site);
-
-		for (size_t r = 0; r < state->n_routes; r++) {
-			const struct state_route *route = &state->routes[r];
-
-			if (route->table != table || route->metric != STATE_METRIC_ACTIVE)
-				continue;
-			for (size_t g = 0; g < site->n_gateways; g++)
-				if (site->gateways[g].id == wanted_ifname_id(route->ifname))
-					choices[i] = (struct daemon_choice){
-						.gateway = g,
-						.reason = FOLLOW_LAST,
-					};
-		}
-	}
-	state_free(state);
 }
 
 static int make_wanted(const struct config *config, const struct daemon_choice *choices,
@@ -471,12 +418,12 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 	rc = choose_engine(&d->kernel, candidate.config, &candidate.engine, &error);
 	if (rc)
 		goto err;
-	candidate.choices = carry_choices(d, candidate.config);
+	candidate.choices = choices_carry(d, candidate.config);
 	rc = -ENOMEM;
 	if (!candidate.choices)
 		goto err;
 	if (!d->config)
-		adopt_choices(&d->kernel, candidate.config, candidate.choices);
+		choices_adopt(&d->kernel, candidate.config, candidate.choices);
 	rc = make_wanted(candidate.config, candidate.choices, candidate.engine, &candidate.wanted);
 	if (rc)
 		goto err;
