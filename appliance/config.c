@@ -35,6 +35,7 @@ void config_free(struct config *config)
 	free(config->node.key_file);
 	free(config->node.wans);
 	free(config->node.allow);
+	free(config->node.lan_probes);
 	key_wipe(&config->private_key);
 	free(config);
 }

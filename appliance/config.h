@@ -23,6 +23,7 @@
 #define CONFIG_ID_MAX 4095
 #define CONFIG_FILE_MAX (32u << 20) /* bytes; larger files are refused */
 #define CONFIG_DEPTH_MAX 16	    /* nesting; deeper is refused */
+#define CONFIG_LAN_PROBES_MAX 8
 #define CONFIG_VIPS_MAX 16	    /* VIPs of one site; one VRRP packet carries 20 */
 #define CONFIG_PORT_BASE 16384	    /* default */
 #define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
@@ -173,6 +174,8 @@ struct config_node {
 	enum config_dataplane dataplane;
 	struct config_allow *allow;
 	size_t n_allow;
+	struct ip_addr *lan_probes; /* hosts on the LAN to ask whether it lives */
+	size_t n_lan_probes;	    /* 0..CONFIG_LAN_PROBES_MAX */
 };
 
 struct config {

@@ -257,6 +257,30 @@ static void read_allow(struct config_file *file, const struct tree_node *value, 
 	}
 }
 
+static void read_lan_probe(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct node_reader *reader = object;
+	struct config_node *node = reader->node;
+
+	if (reader->is_relay) {
+		config_error(file, &value->place, "remove 'lan_probe'",
+			     "'%s' is a relay, and a relay has no LAN", reader->node->name);
+		return;
+	}
+	if (!config_read_list(file, value, "lan_probe", 0, CONFIG_LAN_PROBES_MAX) ||
+	    value->n > CONFIG_LAN_PROBES_MAX)
+		return;
+	node->lan_probes = config_array(file, value->n, sizeof(*node->lan_probes));
+	if (!node->lan_probes)
+		return;
+	for (const struct tree_node *item = value->first; item; item = item->next) {
+		struct ip_addr *addr = &node->lan_probes[node->n_lan_probes++];
+
+		if (config_read_addr(file, item, "address to probe", CONFIG_REFUSE_ALL, addr))
+			config_mark_add(file, addr, item);
+	}
+}
+
 /* In this order: the name tells what the rest may be; WAN interfaces are compared with the LAN's. */
 static const struct config_word node_words[] = {
 	{ "node", true, read_name },
@@ -265,6 +289,7 @@ static const struct config_word node_words[] = {
 	{ "engine", false, read_engine },
 	{ "dataplane", false, read_dataplane },
 	{ "allow", false, read_allow },
+	{ "lan_probe", false, read_lan_probe },
 };
 
 void config_node_read(struct config_file *file, const struct tree_node *root,
@@ -319,6 +344,59 @@ static void check_allow(struct config_file *file, const struct config_node *node
 		config_note(file, config_mark_find(file, &sorted[i - 1]->from), "first here");
 	}
 	free(sorted);
+}
+
+/* An address that proves nothing about the LAN, or that is asked anyway: why; else NULL. */
+static const char *useless_probe(const struct config *config, const struct ip_addr *addr)
+{
+	const struct config_site *site = config_self_site(config);
+	const struct config_gateway *self = config_self(config);
+
+	if (!ip_addr_compare(addr, &self->lan4) || !ip_addr_compare(addr, &self->lan6))
+		return "it is this gateway's own address";
+	for (size_t i = 0; i < site->n_vips; i++)
+		if (!ip_addr_compare(addr, &site->vips[i]))
+			return "it is a VIP, which this gateway may hold itself";
+	for (size_t i = 0; i < site->n_gateways; i++)
+		if (!ip_addr_compare(addr, &site->gateways[i].lan4) ||
+		    !ip_addr_compare(addr, &site->gateways[i].lan6))
+			return "the other gateway is asked anyway";
+	return NULL;
+}
+
+static void check_lan_probes(struct config_file *file, struct config_file *mesh_file,
+			     const struct config *config)
+{
+	const struct config_site *site = config_self_site(config);
+	const struct config_node *node = &config->node;
+	char text[IP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < node->n_lan_probes; i++) {
+		const struct ip_addr *addr = &node->lan_probes[i];
+		const struct ip_prefix *lan = addr->family == IP_V6 ? &site->lan6 : &site->lan4;
+		const struct diag_place *place = config_mark_find(file, addr);
+		const char *why;
+
+		if (!place)
+			continue;
+		ip_addr_format(addr, text);
+		why = useless_probe(config, addr);
+		if (why)
+			config_error(file, place, "remove it, or write another host of the LAN",
+				     "address to probe %s: %s", text, why);
+		else if (config_mark_find(mesh_file, lan) && !ip_prefix_has_addr(lan, addr))
+			config_error(file, place, "only what is on the LAN itself tells of it",
+				     "address to probe %s is not on the LAN of site '%s'", text,
+				     site->name);
+		for (size_t o = 0; o < i; o++) {
+			if (ip_addr_compare(&node->lan_probes[o], addr))
+				continue;
+			config_error(file, place, "remove one of them", "%s is listed twice", text);
+			config_note(file, config_mark_find(file, &node->lan_probes[o]),
+				    "first here");
+			break;
+		}
+	}
 }
 
 static void unknown_node(struct config_file *file, struct config_file *mesh_file,
@@ -444,6 +522,8 @@ void config_node_check(struct config_file *file, struct config_file *mesh_file, 
 	if (find_self(config))
 		public_key = config->is_relay ? &mesh->relays[config->self_relay].public_key
 					      : &config_self(config)->public_key;
+	if (public_key && !config->is_relay)
+		check_lan_probes(file, mesh_file, config);
 	if (key_dir)
 		check_key(file, mesh_file, key_dir, public_key, config);
 	if (public_key || !*config->node.name || mesh_file->broken || !mesh->n_sites)

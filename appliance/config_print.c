@@ -224,4 +224,8 @@ void config_print_node(const struct config *config, FILE *out)
 		fprintf(out, "  - {from: \"%s\", %s: %u}\n", text,
 			allow->proto == CONFIG_PROTO_TCP ? "tcp" : "udp", allow->port);
 	}
+	if (node->n_lan_probes)
+		fputs("lan_probe:\n", out);
+	for (size_t i = 0; i < node->n_lan_probes; i++)
+		fprintf(out, "  - \"%s\"\n", ip_addr_format(&node->lan_probes[i], text));
 }
