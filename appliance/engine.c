@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,15 @@ int engines_stop(struct engines *engines, const char *ifname)
 	child_stop((*engine)->child, STOP_TIMEOUT_MS);
 	engine_unlink(engine);
 	return 0;
+}
+
+int engines_kill(struct engines *engines, const char *ifname)
+{
+	int rc = engines_adopt(engines, ifname);
+
+	if (!rc)
+		rc = child_signal((*engine_find(engines, ifname))->child, SIGKILL);
+	return rc == -ESRCH ? 0 : rc;
 }
 
 pid_t engines_pid(const struct engines *engines, const char *ifname)

@@ -33,6 +33,9 @@ int engines_adopt(struct engines *engines, const char *ifname);
 /* End the engine of an interface, known or found by its socket; 0 if there is none. */
 int engines_stop(struct engines *engines, const char *ifname);
 
+/* End one that hangs, now: its end is reported as any other. 0 if there is none; else -errno. */
+int engines_kill(struct engines *engines, const char *ifname);
+
 /* The pid behind an interface, 0 if none is watched. */
 pid_t engines_pid(const struct engines *engines, const char *ifname);
 

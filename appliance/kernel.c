@@ -18,6 +18,9 @@
 /* Not an id that a peer can have (1..4095), so never the name of a tunnel. */
 #define PROBE_IFNAME STATE_LINK_PREFIX "probe"
 
+/* An engine that does not answer is waited for so long where there is no hurry to know. */
+#define PATIENCE_MS 100
+
 int kernel_open(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
 		struct kernel *ret_kernel)
 {
@@ -112,7 +115,28 @@ static int read_sysctls(const struct state *wanted, struct state *state)
 	return 0;
 }
 
-static int read_tunnels(struct kernel *kernel, struct state *state)
+/*
+ * One that does not answer at once is not waited for if there is no hurry to know what it would say:
+ * it is looked at again, and health finds out whether it hangs (health_engine.h).
+ */
+static bool take_as_wanted(const struct state *wanted, struct state_tunnel *tunnel)
+{
+	for (size_t i = 0; wanted && i < wanted->n_tunnels; i++) {
+		const struct state_tunnel *want = &wanted->tunnels[i];
+		const struct state_tunnel found = *tunnel;
+
+		if (state_tunnel_compare(want, tunnel) || want->engine != STATE_ENGINE_USER ||
+		    wireguard_uapi_answers(tunnel->ifname, PATIENCE_MS))
+			continue;
+		*tunnel = *want;
+		tunnel->up = found.up;
+		tunnel->mtu = found.mtu;
+		return true;
+	}
+	return false;
+}
+
+static int read_tunnels(struct kernel *kernel, const struct state *wanted, struct state *state)
 {
 	for (size_t i = 0; i < state->n_tunnels; i++) {
 		struct state_tunnel *tunnel = &state->tunnels[i];
@@ -122,6 +146,8 @@ static int read_tunnels(struct kernel *kernel, struct state *state)
 			continue;
 		if (tunnel->engine == STATE_ENGINE_USER)
 			(void)engines_adopt(kernel->engines, tunnel->ifname); /* reading tells */
+		if (tunnel->engine == STATE_ENGINE_USER && take_as_wanted(wanted, tunnel))
+			continue;
 		rc = wireguard_read(tunnel, NULL);
 		if (rc == -ENOMEM)
 			return rc;
@@ -140,7 +166,7 @@ int kernel_read(struct kernel *kernel, const struct state *wanted, struct state 
 		return -ENOMEM;
 	rc = link_dump(kernel->route, read_link, state);
 	if (!rc)
-		rc = read_tunnels(kernel, state);
+		rc = read_tunnels(kernel, wanted, state);
 	if (!rc)
 		rc = address_dump(kernel->route, read_address, state);
 	if (!rc)
@@ -172,8 +198,8 @@ bool kernel_drifted(struct kernel *kernel, const struct state *wanted)
 	struct plan *plan = NULL;
 	bool drifted = false;
 
-	if (state && !link_dump(kernel->route, read_link, state) && !read_tunnels(kernel, state) &&
-	    !read_sysctls(wanted, state)) {
+	if (state && !link_dump(kernel->route, read_link, state) &&
+	    !read_tunnels(kernel, wanted, state) && !read_sysctls(wanted, state)) {
 		state_sort(state);
 		if (!plan_make(state, &part, &plan))
 			drifted = plan->n_steps > 0;
@@ -230,8 +256,13 @@ static int add_link(struct kernel *kernel, const struct state_tunnel *tunnel)
 static int delete_link(struct kernel *kernel, const struct state_tunnel *tunnel)
 {
 	if (tunnel->engine != STATE_ENGINE_KERNEL) {
-		int rc = engines_stop(kernel->engines, tunnel->ifname);
+		int rc = 0;
 
+		/* One that does not answer would not hear that it is to end, and be waited for. */
+		if (tunnel->engine == STATE_ENGINE_BROKEN)
+			rc = engines_kill(kernel->engines, tunnel->ifname);
+		if (!rc)
+			rc = engines_stop(kernel->engines, tunnel->ifname);
 		if (rc)
 			return rc;
 	}

@@ -33,8 +33,8 @@ bool kernel_has_wireguard(struct kernel *kernel);
 
 /*
  * Everything of ours in the kernel. wanted (may be NULL) says which sysctls to read and what the
- * ruleset is compared with. An interface whose engine does not answer reads as
- * STATE_ENGINE_BROKEN. 0 or -errno.
+ * ruleset is compared with. An interface whose engine does not answer reads as it is wanted, so that
+ * nobody waits for it; if it is not wanted so, as STATE_ENGINE_BROKEN. 0 or -errno.
  */
 int kernel_read(struct kernel *kernel, const struct state *wanted, struct state **ret_state);
 

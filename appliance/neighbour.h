@@ -12,4 +12,11 @@
  */
 int neighbour_resolve(struct netlink *nl, const char *ifname, const struct ip_addr *addr);
 
+/*
+ * Give every neighbour on an interface whose link-layer address the kernel believes to know to cb, in
+ * no order; a non-zero return of cb stops and is returned. Else 0 or -errno.
+ */
+int neighbour_dump(struct netlink *nl, const char *ifname,
+		   int (*cb)(const struct ip_addr *addr, void *data), void *data);
+
 #endif

@@ -7,6 +7,7 @@
 #ifndef NETPAS_WIREGUARD_H
 #define NETPAS_WIREGUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,15 @@ int wireguard_uapi_apply(const struct state_tunnel *tunnel);
 
 /* The pid of the process that listens on NAME's UAPI socket (SO_PEERCRED), or -errno. */
 pid_t wireguard_uapi_owner(const char *ifname);
+
+/*
+ * Send `get=1` without waiting for anything: a descriptor to read the answer from, or -errno
+ * (-EAGAIN: the engine takes no more questions). The answer holds a private key: wipe it.
+ */
+int wireguard_uapi_ask(const char *ifname);
+
+/* Does the engine begin to answer within so many milliseconds? */
+bool wireguard_uapi_answers(const char *ifname, int ms);
 
 /* Parse the text of a UAPI `get=1` answer. -EBADMSG if it is not one; -errno it reported. */
 int wireguard_uapi_parse(const char *text, size_t len, struct state_tunnel *tunnel,

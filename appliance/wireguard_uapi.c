@@ -454,6 +454,20 @@ static int uapi_wait(int fd, short events, int64_t deadline_ms)
 	}
 }
 
+static int uapi_address(const char *ifname, struct sockaddr_un *ret_addr)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int len;
+
+	if (!*ifname || strchr(ifname, '/'))
+		return -ENODEV;
+	len = snprintf(addr.sun_path, sizeof(addr.sun_path), UAPI_DIR "/%s.sock", ifname);
+	if (len >= (int)sizeof(addr.sun_path))
+		return -ENODEV;
+	*ret_addr = addr;
+	return 0;
+}
+
 /*
  * A full backlog (the engine accepts nothing) makes a non-blocking connect fail at once with
  * nothing to wait for; a blocking one waits as long as the send timeout says.
@@ -464,14 +478,12 @@ static int uapi_connect(const char *ifname)
 		.tv_sec = UAPI_DEADLINE_MS / 1000,
 		.tv_usec = UAPI_DEADLINE_MS % 1000 * 1000,
 	};
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, len, ret;
+	struct sockaddr_un addr;
+	int fd, ret;
 
-	if (!*ifname || strchr(ifname, '/'))
-		return -ENODEV;
-	len = snprintf(addr.sun_path, sizeof(addr.sun_path), UAPI_DIR "/%s.sock", ifname);
-	if (len >= (int)sizeof(addr.sun_path))
-		return -ENODEV;
+	ret = uapi_address(ifname, &addr);
+	if (ret)
+		return ret;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -626,6 +638,39 @@ int wireguard_uapi_apply(const struct state_tunnel *tunnel)
 fini:
 	wireguard_device_fini(&device);
 	return ret;
+}
+
+int wireguard_uapi_ask(const char *ifname)
+{
+	static const char request[] = "get=1\n\n";
+	struct sockaddr_un addr;
+	int fd, ret;
+
+	ret = uapi_address(ifname, &addr);
+	if (ret)
+		return ret;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ||
+	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+bool wireguard_uapi_answers(const char *ifname, int ms)
+{
+	const int fd = wireguard_uapi_ask(ifname);
+	bool answers;
+
+	if (fd < 0)
+		return fd != -EAGAIN;
+	answers = !uapi_wait(fd, POLLIN, clock_now_ms() + ms);
+	close(fd);
+	return answers;
 }
 
 pid_t wireguard_uapi_owner(const char *ifname)
