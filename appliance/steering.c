@@ -563,12 +563,23 @@ void steering_configure(struct steering *s, const struct config *config)
 	}
 }
 
+/* Somebody may have taken programs away, or something in their way has gone. */
+static void check_devices(struct steering *s)
+{
+	const int rc = refresh_devices(s);
+
+	if (rc && rc != s->devices)
+		log_error("data plane: programs: %s", strerror(-rc));
+	s->devices = rc;
+}
+
 void steering_check(struct steering *s)
 {
 	size_t changes = 0;
 
 	if (!s->programs || !s->config)
 		return;
+	check_devices(s);
 	(void)steering_own_read(s);
 	if (apply(s, NULL)) /* what is new of our own; it logs */
 		return;

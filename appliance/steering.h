@@ -80,6 +80,25 @@ struct steering_count {
 void steering_carried(const struct steering *steering, struct steering_count *ret_to_mesh,
 		      struct steering_count *ret_from_mesh);
 
+/* What probes say of this node's own WAN. */
+struct steering_wan {
+	bool known; /* there are paths, and all of them had the time to be heard on */
+	bool stuck; /* on none of them do probes leave the host */
+	/*
+	 * Remote sites, and relays that probed this node until paths died; those of them with a path
+	 * that is alive, or that probe it still. Relays are not looked at while a site is reached.
+	 */
+	unsigned int ends, ends_alive;
+};
+void steering_wan(const struct steering *steering, struct steering_wan *ret_wan);
+
+/* A path to this node is alive; and the node sends probes by itself, so its daemon lives. */
+bool steering_reaches(const struct steering *steering, uint16_t node);
+bool steering_is_asked_by(const struct steering *steering, uint16_t node);
+
+/* Programs are not where they should be, and why, as of the last look. */
+bool steering_incomplete(const struct steering *steering, char *reason, size_t size);
+
 /* For `netpas status`, `netpas paths`, `netpas drops`. New references. */
 json_t *steering_status(struct steering *steering, json_t *problems);
 json_t *steering_paths(struct steering *steering);

@@ -60,6 +60,7 @@ struct steering {
 	struct programs *programs; /* NULL: none, for this reason: */
 	char reason[PROGRAMS_REASON_LEN];
 	char problem[PROGRAMS_REASON_LEN]; /* of the last refresh; "" */
+	int devices;			   /* as refreshing the programs ended the last time */
 	struct forwarding *forwarding;
 	struct prober *prober;
 	struct steering_node *nodes;

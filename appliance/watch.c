@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
 
+#include "hook.h"
 #include "log.h"
 #include "wanted.h"
 
@@ -17,7 +19,7 @@
 #define GROUPS                                                                              \
 	(GROUP(RTNLGRP_LINK) | GROUP(RTNLGRP_IPV4_IFADDR) | GROUP(RTNLGRP_IPV6_IFADDR) |    \
 	 GROUP(RTNLGRP_IPV4_ROUTE) | GROUP(RTNLGRP_IPV6_ROUTE) | GROUP(RTNLGRP_IPV4_RULE) | \
-	 GROUP(RTNLGRP_IPV6_RULE))
+	 GROUP(RTNLGRP_IPV6_RULE) | GROUP(RTNLGRP_TC))
 
 struct watch {
 	struct netlink *route;
@@ -67,6 +69,17 @@ static const char *link_reason(const struct watch *watch, const struct nlmsghdr 
 	return NULL;
 }
 
+/* Those of ours are found by their priority; with a clsact qdisc all filters of the device go. */
+static const char *filter_reason(const struct nlmsghdr *nlh)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	const bool ours = nlh->nlmsg_type == RTM_DELQDISC
+				  ? tcm->tcm_parent == TC_H_CLSACT
+				  : TC_H_MAJ(tcm->tcm_info) >> 16 == HOOK_TC_PRIORITY;
+
+	return ours ? "a program was taken off a device" : NULL;
+}
+
 /* Why a message matters, or NULL. */
 static const char *route_reason(const struct watch *watch, const struct nlmsghdr *nlh)
 {
@@ -94,6 +107,9 @@ static const char *route_reason(const struct watch *watch, const struct nlmsghdr
 		return attr_byte(nlh, sizeof(struct fib_rule_hdr), FRA_PROTOCOL) == STATE_PROTOCOL
 			       ? "a rule was removed"
 			       : NULL;
+	case RTM_DELQDISC:
+	case RTM_DELTFILTER:
+		return filter_reason(nlh);
 	default:
 		return NULL;
 	}
