@@ -24,6 +24,7 @@
 #include "choices.h"
 #include "clock.h"
 #include "control.h"
+#include "health_monitor.h"
 #include "log.h"
 #include "mtu.h"
 #include "pair.h"
@@ -153,14 +154,6 @@ static void route_site(struct daemon *d, size_t site)
 	state_free(routes);
 }
 
-static bool any_alive(const struct beacon_peer *peers, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (peers[i].alive)
-			return true;
-	return false;
-}
-
 static void site_changed(size_t site, void *data)
 {
 	struct daemon *d = data;
@@ -182,7 +175,7 @@ static void site_changed(size_t site, void *data)
 			.generation = peers[i].generation,
 		};
 	}
-	vrrp_set_severity(d->vrrp, any_alive(peers, n) ? 0 : 2);
+	health_monitor_look(d->health);
 	choice->gateway = follow_choose(gateways, remote->n_gateways, (int)before, &choice->reason);
 	if (choice->gateway == before)
 		return;
@@ -198,8 +191,10 @@ static void site_changed(size_t site, void *data)
 static struct role_claim tell_self(void *data)
 {
 	const struct daemon *d = data;
+	struct role_claim claim = vrrp_claim(d->vrrp);
 
-	return vrrp_claim(d->vrrp);
+	claim.active = claim.active && !health_monitor_isolated(d->health);
+	return claim;
 }
 
 static void role_changed(const struct role *role, enum role_state before, void *data)
@@ -282,8 +277,9 @@ static int configure_services(struct daemon *d, const struct config *config)
 	int rc = 0;
 
 	steering_configure(d->steering, config);
-	if (config->is_relay)
-		return 0;
+	rc = health_monitor_configure(d->health, config);
+	if (rc || config->is_relay)
+		return rc;
 	rc = beacon_configure(d->beacon, config);
 	if (rc) {
 		log_error("hellos on port %u: %s", config->mesh.port_base, strerror(-rc));
@@ -620,6 +616,8 @@ int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
 	d->watch = NULL;
 	d->repair = sd_event_source_disable_unref(d->repair);
 	d->check = sd_event_source_disable_unref(d->check);
+	health_monitor_free(d->health);
+	d->health = NULL;
 	beacon_free(d->beacon);
 	d->beacon = NULL;
 	if (!d->config->is_relay)
@@ -704,6 +702,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = steering_new(event, d->kernel.route, &steering_handlers, &d->steering);
 	if (!rc)
+		rc = health_monitor_new(d, &d->health);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -734,6 +734,7 @@ void daemon_free(struct daemon *d)
 	watch_free(d->watch);
 	sd_event_source_disable_unref(d->repair);
 	sd_event_source_disable_unref(d->check);
+	health_monitor_free(d->health);
 	beacon_free(d->beacon);
 	vrrp_free(d->vrrp);
 	steering_free(d->steering);

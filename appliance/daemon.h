@@ -13,6 +13,7 @@
 #include "vrrp.h"
 
 struct control;
+struct health_monitor;
 struct pair;
 struct sd_event;
 struct sd_event_source;
@@ -41,6 +42,7 @@ struct daemon {
 	struct beacon *beacon;
 	struct pair *pair; /* NULL: not begun yet */
 	struct steering *steering;
+	struct health_monitor *health;
 	struct control *control;
 	struct watch *watch;
 	struct sd_event_source *repair; /* pending */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "daemon.h"
+#include "health_monitor.h"
 #include "link.h"
 #include "mtu.h"
 #include "nft_table.h"
@@ -19,7 +20,8 @@
 #include "wanted.h"
 #include "wireguard.h"
 
-#define HANDSHAKE_STALE_S 180 /* WireGuard's Reject-After-Time: no session is older */
+#define ENGINE_PATIENCE_MS 200 /* who asks for the status waits, and everything else with it */
+#define HANDSHAKE_STALE_S 180  /* WireGuard's Reject-After-Time: no session is older */
 
 static const char *const engine_names[STATE_ENGINE_MAX] = {
 	[STATE_ENGINE_KERNEL] = "kernel",
@@ -79,7 +81,10 @@ static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, uin
 	alive = peer->alive &&
 		(first || beacon_lane(d->beacon, peer->id, lane, if_nametoindex(tunnel.ifname)) ==
 				  BEACON_LANE_WORKS);
-	rc = wireguard_read(&tunnel, &stats);
+	rc = d->engine == STATE_ENGINE_USER &&
+			     !wireguard_uapi_answers(tunnel.ifname, ENGINE_PATIENCE_MS)
+		     ? -ETIMEDOUT
+		     : wireguard_read(&tunnel, &stats);
 	if (rc)
 		add_problem(problems, "tunnel %s to %s: %s", tunnel.ifname, name,
 			    rc == -ETIMEDOUT ? "its engine does not answer" : strerror(-rc));
@@ -237,7 +242,7 @@ json_t *status_make(struct daemon *d)
 	const struct role *role = vrrp_role(d->vrrp);
 	const bool vrrp = !relay && vrrp_running(d->vrrp);
 	json_t *ret, *problems = json_array(), *ha, *vips, *partner, *tunnels, *sites, *dataplane,
-		     *counters;
+		     *counters, *health;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -256,6 +261,7 @@ json_t *status_make(struct daemon *d)
 	sites = make_sites(d, problems);
 	dataplane = steering_status(d->steering, problems);
 	counters = make_counters(d, problems);
+	health = health_monitor_status(d->health, problems);
 	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
 			"s:o, s:o}",
 			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
@@ -269,6 +275,7 @@ json_t *status_make(struct daemon *d)
 		json_object_set_new(ret, "relayed", steering_relayed(d->steering));
 	else
 		json_object_set_new(ret, "ha", ha);
+	json_object_set_new(ret, "health", health);
 	if (partner)
 		json_object_set_new(ret, "partner", partner);
 	return ret;

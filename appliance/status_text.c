@@ -170,6 +170,38 @@ static void print_counters(json_t *counters, const struct style *style, FILE *ou
 	}
 }
 
+/* What counts, and what does not yet; the reasons of faults are among the problems. */
+static void print_health(json_t *health, const struct style *style, FILE *out)
+{
+	json_t *faults = json_object_get(health, "faults"), *fault;
+	const json_int_t severity = number_of(health, "severity");
+	const char *before = " (";
+	size_t i;
+
+	if (!health)
+		return;
+	fprintf(out, "health    %s", severity ? style->bad : style->good);
+	if (severity)
+		fprintf(out, "severity %" JSON_INTEGER_FORMAT, severity);
+	else
+		fputs("good", out);
+	fputs(style->end, out);
+	json_array_foreach(faults, i, fault)
+	{
+		if (!strcmp(text_of(fault, "state"), "ok"))
+			continue;
+		fprintf(out, "%s%s: %s for %.0f s", before, text_of(fault, "fault"),
+			text_of(fault, "state"),
+			json_number_value(json_object_get(fault, "since_s")));
+		before = ", ";
+	}
+	fputs(*before == ',' ? ")\n" : "\n", out);
+	if (json_is_true(json_object_get(health, "isolated")))
+		fprintf(out,
+			"          %scut off from its LAN: claims nothing towards other sites%s\n",
+			style->bad, style->end);
+}
+
 /* At a relay. */
 static void print_relayed(json_t *relayed, FILE *out)
 {
@@ -209,6 +241,7 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	print_ha(json_object_get(status, "ha"), out);
 	print_vips(json_object_get(status, "vips"), out);
 	print_partner(json_object_get(status, "partner"), style, out);
+	print_health(json_object_get(status, "health"), style, out);
 	fprintf(out, "engine    %s\n", text_of(status, "engine"));
 }
 

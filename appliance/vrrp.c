@@ -32,6 +32,8 @@
 #include "switchover.h"
 
 #define STOP_TIMEOUT_MS 3000
+#define FAILURES_MANY 3 /* ends in a row, each within... */
+#define RUNS_US 10000000u
 
 struct vrrp {
 	struct sd_event *event;
@@ -683,4 +685,17 @@ bool vrrp_realtime(const struct vrrp *vrrp)
 struct switchover *vrrp_switchover(const struct vrrp *vrrp)
 {
 	return vrrp->switchover;
+}
+
+bool vrrp_fails(const struct vrrp *vrrp, char *reason, size_t size)
+{
+	if (!vrrp->keepalived)
+		snprintf(reason, size, "it does not run (see %s)", vrrp->log_path);
+	else if (vrrp->backoff.failures >= FAILURES_MANY &&
+		 clock_now_us() - vrrp->backoff.started_us < RUNS_US)
+		snprintf(reason, size, "it has ended %u times in a row (see %s)",
+			 vrrp->backoff.failures, vrrp->log_path);
+	else
+		return false;
+	return true;
 }

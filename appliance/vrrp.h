@@ -66,6 +66,9 @@ unsigned int vrrp_severity(const struct vrrp *vrrp);
 bool vrrp_realtime(const struct vrrp *vrrp);
 struct switchover *vrrp_switchover(const struct vrrp *vrrp);
 
+/* keepalived does not run, or has ended again and again; why, in words. */
+bool vrrp_fails(const struct vrrp *vrrp, char *reason, size_t size);
+
 const struct role *vrrp_role(const struct vrrp *vrrp);
 void vrrp_seen(struct vrrp *vrrp, uint64_t generation);
 bool vrrp_running(const struct vrrp *vrrp);

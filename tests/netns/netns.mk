@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab in network namespaces: its tools, its tests, the demo.
 
-LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert)
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert squat)
 NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
 
 .PHONY: lab-tools netns-bins check-netns demo lab
@@ -10,7 +10,7 @@ $(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -Ibpf $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
-$(BUILD)/lab/pass $(BUILD)/lab/dpmap: LAB_LIBS := -lbpf
+$(BUILD)/lab/pass $(BUILD)/lab/dpmap $(BUILD)/lab/squat: LAB_LIBS := -lbpf
 -include $(LAB_TOOLS:=.d)
 
 netns-bins: $(NETNS_BINS)
