@@ -27,7 +27,8 @@ struct health_disk {
 	int result;  /* what it says comes here */
 	char path[PATH_MAX];
 	uint64_t begun_us;
-	int error; /* of the last try that ended, errno */
+	int outcome; /* of this try, errno */
+	int error;   /* of the last one that ended */
 };
 
 /* A block, which is more than what the inode of some file systems holds. */
@@ -53,15 +54,19 @@ static void forget(struct health_disk *disk)
 	disk->child = 0;
 }
 
-/* It has said how it went, and ends; or has ended without a word. */
+/* It says how it went, and ends; or ends without a word. Nobody is waited for: it is gone then. */
 static int tried(struct sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct health_disk *disk = data;
-	unsigned char error = EIO;
+	unsigned char error;
 
 	(void)source;
 	(void)revents;
-	disk->error = read(fd, &error, 1) < 0 ? EIO : error;
+	if (read(fd, &error, 1) == 1) {
+		disk->outcome = error;
+		return 0;
+	}
+	disk->error = disk->outcome;
 	(void)waitpid(disk->child, NULL, 0);
 	forget(disk);
 	schedule(disk, disk->error ? AGAIN_US : INTERVAL_US);
@@ -95,6 +100,7 @@ static int begin(struct health_disk *disk)
 	close(fds[1]);
 	disk->result = fds[0];
 	disk->begun_us = clock_now_us();
+	disk->outcome = EIO;
 	if (!rc)
 		rc = sd_event_add_io(disk->event, &disk->io, fds[0], EPOLLIN, tried, disk);
 	if (rc < 0)

@@ -25,6 +25,8 @@
 
 #define LOOK_US 100000u
 #define MEMORY_US 2000000u
+#define LANES_US 1000000u
+#define YIELD_US 2500000u
 
 /*
  * From the start until so much later nothing is taken for dead that was not heard yet, and what an
@@ -42,7 +44,7 @@ struct health_monitor {
 	struct health_engine *engine;
 	struct health_disk *disk;
 	struct timekeeper clock;
-	uint64_t started_us, memory_us;
+	uint64_t started_us, memory_us, lanes_us;
 	bool heard; /* any remote gateway since the start */
 	bool memory_short;
 	bool isolated;
@@ -91,8 +93,8 @@ static bool peer_silent(const struct health_monitor *m, const struct beacon_peer
 		steering_reaches(m->daemon->steering, peer->id));
 }
 
-/* Every lane is a tunnel with an engine of its own. */
-static void suspect_engines(struct health_monitor *m, const struct beacon_peer *peer)
+/* Every lane is a tunnel with an engine of its own; but by the first one the peer lives. */
+static void suspect_engines(struct health_monitor *m, const struct beacon_peer *peer, bool all)
 {
 	const struct config_policy policy = config_policy_with(m->config, peer->site);
 	const unsigned int lanes = config_policy_lanes(&m->config->mesh, &policy);
@@ -102,7 +104,7 @@ static void suspect_engines(struct health_monitor *m, const struct beacon_peer *
 		char ifname[CONFIG_IFNAME_LEN];
 		bool silent = peer_silent(m, peer);
 
-		if (!(lanes >> lane & 1))
+		if (!(lanes >> lane & 1) || (lane != first && !all))
 			continue;
 		wanted_ifname(peer->id, lane, ifname);
 		if (lane != first)
@@ -117,33 +119,50 @@ static const char *peer_name(const struct health_monitor *m, const struct beacon
 	return m->config->mesh.sites[peer->site].gateways[peer->gateway].name;
 }
 
-/*
- * Either end's engine may be the one that hangs, but the partner's tunnel ends in others. That the
- * peer asks by itself tells that it is not only its daemon that is gone.
- */
 static bool engine_bad(struct health_monitor *m, uint64_t now,
 		       char reason[static HEALTH_REASON_LEN])
 {
+	const bool all = now - m->lanes_us >= LANES_US;
 	const struct beacon_peer *peers;
-	bool bad = false;
 	size_t n;
 
-	(void)now;
+	if (m->config->is_relay || m->daemon->engine != STATE_ENGINE_USER)
+		return false;
+	if (all)
+		m->lanes_us = now;
+	peers = beacon_peers(m->daemon->beacon, &n);
+	for (size_t i = 0; i < n; i++)
+		suspect_engines(m, &peers[i], all);
+	return health_engine_hung(m->engine, reason, HEALTH_REASON_LEN);
+}
+
+/*
+ * Packets for a site go to the gateway that claims to be active, so its tunnel is needed. Both ends see
+ * that it is silent, and one of them giving its VIPs up is enough: the one with the higher id
+ * waits for the other's claim to end.
+ */
+static bool tunnel_bad(struct health_monitor *m, uint64_t now,
+		       char reason[static HEALTH_REASON_LEN])
+{
+	const struct beacon_peer *peers;
+	size_t n;
+
 	if (m->config->is_relay)
 		return false;
 	peers = beacon_peers(m->daemon->beacon, &n);
 	for (size_t i = 0; i < n; i++) {
-		if (m->daemon->engine == STATE_ENGINE_USER)
-			suspect_engines(m, &peers[i]);
-		if (!bad && peer_silent(m, &peers[i]) &&
-		    steering_is_asked_by(m->daemon->steering, peers[i].id)) {
-			snprintf(reason, HEALTH_REASON_LEN,
-				 "the tunnel to %s is silent, and paths to it are alive",
-				 peer_name(m, &peers[i]));
-			bad = true;
-		}
+		const bool yields = config_self_id(m->config) > peers[i].id;
+
+		if (!peer_silent(m, &peers[i]) ||
+		    (yields && now - peers[i].received_us < YIELD_US) ||
+		    !steering_hears_active(m->daemon->steering, peers[i].id))
+			continue;
+		snprintf(reason, HEALTH_REASON_LEN,
+			 "no hello by the tunnel to %s, which is active and probes this gateway",
+			 peer_name(m, &peers[i]));
+		return true;
 	}
-	return health_engine_hung(m->engine, reason, HEALTH_REASON_LEN) || bad;
+	return false;
 }
 
 static bool remote_bad(struct health_monitor *m, uint64_t now,
@@ -250,11 +269,17 @@ static bool disk_bad(struct health_monitor *m, uint64_t now, char reason[static 
 
 static bool (*const evidence[HEALTH_FAULT_MAX])(struct health_monitor *m, uint64_t now,
 						char reason[static HEALTH_REASON_LEN]) = {
-	[HEALTH_LAN] = lan_bad,		  [HEALTH_WAN] = wan_bad,
-	[HEALTH_ENGINE] = engine_bad,	  [HEALTH_REMOTE] = remote_bad,
-	[HEALTH_PROGRAMS] = programs_bad, [HEALTH_REPAIR] = repair_bad,
-	[HEALTH_MEMORY] = memory_bad,	  [HEALTH_KEEPALIVED] = keepalived_bad,
-	[HEALTH_CLOCK] = clock_bad,	  [HEALTH_DISK] = disk_bad,
+	[HEALTH_LAN] = lan_bad,
+	[HEALTH_WAN] = wan_bad,
+	[HEALTH_ENGINE] = engine_bad,
+	[HEALTH_TUNNEL] = tunnel_bad,
+	[HEALTH_REMOTE] = remote_bad,
+	[HEALTH_PROGRAMS] = programs_bad,
+	[HEALTH_REPAIR] = repair_bad,
+	[HEALTH_MEMORY] = memory_bad,
+	[HEALTH_KEEPALIVED] = keepalived_bad,
+	[HEALTH_CLOCK] = clock_bad,
+	[HEALTH_DISK] = disk_bad,
 };
 
 /* ---- verdict ---- */

@@ -92,9 +92,9 @@ struct steering_wan {
 };
 void steering_wan(const struct steering *steering, struct steering_wan *ret_wan);
 
-/* A path to this node is alive; and the node sends probes by itself, so its daemon lives. */
+/* A path to this node is alive; it says that it is active, and probes by itself: its daemon lives. */
 bool steering_reaches(const struct steering *steering, uint16_t node);
-bool steering_is_asked_by(const struct steering *steering, uint16_t node);
+bool steering_hears_active(const struct steering *steering, uint16_t node);
 
 /* Programs are not where they should be, and why, as of the last look. */
 bool steering_incomplete(const struct steering *steering, char *reason, size_t size);

@@ -129,9 +129,13 @@ bool steering_reaches(const struct steering *s, uint16_t id)
 	return node && is_alive(node);
 }
 
-bool steering_is_asked_by(const struct steering *s, uint16_t id)
+bool steering_hears_active(const struct steering *s, uint16_t id)
 {
-	return s->programs && s->config && clock_now_us() < asked_us(s, id) + fast_us(s);
+	struct dp_heard heard;
+
+	return s->programs && s->config &&
+	       !bpf_map_lookup_elem(programs_map(s->programs, "dp_heard"), &id, &heard) &&
+	       heard.role == DP_ROLE_ACTIVE && clock_now_us() < asked_us(s, id) + fast_us(s);
 }
 
 bool steering_incomplete(const struct steering *s, char *reason, size_t size)

@@ -23,8 +23,9 @@ const char *const health_state_names[HEALTH_STATE_MAX] = {
  * lan		This gateway serves nobody. Its own: a LAN that is dead for both parts them, and then
  *		severities reach nobody.
  * wan		Likewise. The provider of both may be dead, so it is taken for shared.
- * engine	One site or more is not reached from here. The far end's engine may be the one that hangs;
- *		the partner's tunnel ends in another process there. If all of them hang, both see it.
+ * engine	One site or more is not reached from here, until another engine has a session. Its own.
+ * tunnel	Likewise, and nobody knows whose fault it is; the partner's tunnel ends in other engines
+ *		at both ends. What is only out of order is repaired before it counts.
  * remote	Goes with a dead WAN; alone it is a far site that is dead, for both.
  * programs	No choice of paths, or the slow way through the stack.
  * repair	Something is not as the configuration says.
@@ -37,7 +38,8 @@ const char *const health_state_names[HEALTH_STATE_MAX] = {
 const struct health_rule health_rules[HEALTH_FAULT_MAX] = {
 	[HEALTH_LAN] = { "lan", "LAN dead", 60, 0, 2000, false },
 	[HEALTH_WAN] = { "wan", "WAN dead", 40, 0, 3000, true },
-	[HEALTH_ENGINE] = { "engine", "tunnel engine hung", 30, 300, 5000, true },
+	[HEALTH_ENGINE] = { "engine", "tunnel engine hung", 30, 0, 5000, false },
+	[HEALTH_TUNNEL] = { "tunnel", "tunnel silent", 24, 4000, 5000, true },
 	[HEALTH_REMOTE] = { "remote", "no remote gateway heard", 20, 0, 1000, true },
 	[HEALTH_PROGRAMS] = { "programs", "data plane programs missing", 14, 2000, 5000, false },
 	[HEALTH_REPAIR] = { "repair", "kernel not as configured", 12, 3000, 5000, false },

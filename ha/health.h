@@ -33,7 +33,8 @@
 enum health_fault {
 	HEALTH_LAN,	   /* nobody on the LAN answers, the partner neither */
 	HEALTH_WAN,	   /* no path to anybody is alive, and that is not the others' doing */
-	HEALTH_ENGINE,	   /* a tunnel is silent although its paths are alive */
+	HEALTH_ENGINE,	   /* the engine of a tunnel hangs, or was ended as it did */
+	HEALTH_TUNNEL,	   /* one that is needed is silent although its paths are alive */
 	HEALTH_REMOTE,	   /* no remote gateway is heard through a tunnel */
 	HEALTH_PROGRAMS,   /* programs of the data plane are missing */
 	HEALTH_REPAIR,	   /* the kernel cannot be brought to what the configuration says */

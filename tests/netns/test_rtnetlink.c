@@ -18,6 +18,7 @@
 
 #include "address.h"
 #include "link.h"
+#include "neighbour.h"
 #include "netlink.h"
 #include "route.h"
 #include "sysctl.h"
@@ -681,6 +682,52 @@ static void test_rules_foreign(void **state)
 	}
 }
 
+/* -- Neighbours -- */
+
+struct neighbours {
+	unsigned int n, known;
+};
+
+static int count_neighbour(const struct ip_addr *addr, void *data)
+{
+	static const char *const known[] = { "192.0.2.1", "192.0.2.2", "2001:db8::1" };
+	struct neighbours *neighbours = data;
+
+	neighbours->n++;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const struct ip_addr expected = addr_of(known[i]);
+
+		neighbours->known += !ip_addr_compare(addr, &expected);
+	}
+	return 0;
+}
+
+static int stop_neighbour(const struct ip_addr *addr, void *data)
+{
+	(void)addr;
+	return ++*(unsigned int *)data == 2 ? 77 : 0;
+}
+
+/* Those with an address of theirs, on that link; not those that do not answer. */
+static void test_neighbours(void **state)
+{
+	struct neighbours neighbours = { 0 };
+	unsigned int n = 0;
+
+	(void)state;
+	run("ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:11 dev v1 nud reachable; "
+	    "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:12 dev v1 nud stale; "
+	    "ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:13 dev v1 nud stale; "
+	    "ip neigh add 192.0.2.3 dev v1 nud failed; "
+	    "ip neigh add 192.0.2.4 lladdr 02:00:00:00:00:14 dev v2 nud stale");
+	assert_int_equal(neighbour_dump(nl, "v1", count_neighbour, &neighbours), 0);
+	assert_int_equal(neighbours.known, 3);
+	assert_int_equal(neighbours.n, 3);
+	assert_int_equal(neighbour_dump(nl, "v1", stop_neighbour, &n), 77);
+	assert_int_equal(neighbour_dump(nl, "v9", count_neighbour, &neighbours), -ENODEV);
+	assert_int_equal(neighbours.n, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -691,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_routes_prefixes), cmocka_unit_test(test_routes_foreign),
 		cmocka_unit_test(test_routes_mended),	cmocka_unit_test(test_routes_errors),
 		cmocka_unit_test(test_rules),		cmocka_unit_test(test_rules_foreign),
+		cmocka_unit_test(test_neighbours),
 	};
 
 	if (unshare(CLONE_NEWNET)) {
