@@ -233,8 +233,10 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	if (!relay)
 		fprintf(out, " of site %s", text_of(status, "site"));
 	fprintf(out, ", netpas %s\n", text_of(status, "version"));
-	if (relay)
+	if (relay) {
+		print_health(json_object_get(status, "health"), style, out);
 		return;
+	}
 	fprintf(out, "role      %s%s%s (generation %" JSON_INTEGER_FORMAT ")\n",
 		strcmp(text_of(status, "role"), "active") ? "" : style->good,
 		text_of(status, "role"), style->end, number_of(status, "generation"));
