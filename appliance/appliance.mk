@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # netpasd and netpas. Everything but the two main files is one set of objects that tests link too.
 
-PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto
+# curl and expat are linked where they are called: in netpas-cloud, and not in the daemon.
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat
 # Lazy: the packages are installed by `deps` in the same make run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
@@ -11,16 +12,20 @@ WG_LIB    := /usr/share/doc/wireguard-tools/examples/embeddable-wg-library
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -Ibpf -isystem $(dir $(WG_LIB)) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
-LDFLAGS_ALL  = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANFLAGS)
+LDFLAGS_ALL  = $(LDFLAGS) -Wl,--as-needed -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
-MAINS     := appliance/netpasd.c appliance/netpas.c
-LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c)
+MAINS     := appliance/netpasd.c appliance/netpas.c appliance/netpas_cloud.c
+LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c) $(wildcard ha/cloud/*.c)
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
 
 .PHONY: programs install
-programs: $(BUILD)/netpasd $(BUILD)/netpas
+programs: $(BUILD)/netpasd $(BUILD)/netpas $(BUILD)/netpas-cloud
 
 $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/netpas-cloud: $(BUILD)/obj/appliance/netpas_cloud.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
@@ -42,6 +47,7 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -D -m 755 $(BUILD)/netpasd $(DESTDIR)$(PREFIX)/sbin/netpasd
 	$(Q)install -D -m 755 $(BUILD)/netpas $(DESTDIR)$(PREFIX)/sbin/netpas
+	$(Q)install -D -m 755 $(BUILD)/netpas-cloud $(DESTDIR)$(PREFIX)/sbin/netpas-cloud
 	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
 	$(Q)install -d -m 755 $(DESTDIR)/etc/netpas
 	$(Q)for page in docs/man/*.[58]; do \

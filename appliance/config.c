@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cloud/cloud.h"
 #include "config_parse.h"
 #include "file.h"
 
@@ -36,6 +37,7 @@ void config_free(struct config *config)
 	free(config->node.wans);
 	free(config->node.allow);
 	free(config->node.lan_probes);
+	cloud_config_free(config->node.cloud);
 	key_wipe(&config->private_key);
 	free(config);
 }

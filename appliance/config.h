@@ -164,6 +164,8 @@ struct config_allow {
 	uint16_t port;
 };
 
+struct cloud_config; /* cloud/cloud.h */
+
 struct config_node {
 	char name[CONFIG_NAME_MAX]; /* a gateway's or relay's name in mesh.yaml */
 	char *key_file;
@@ -176,6 +178,7 @@ struct config_node {
 	size_t n_allow;
 	struct ip_addr *lan_probes; /* hosts on the LAN to ask whether it lives */
 	size_t n_lan_probes;	    /* 0..CONFIG_LAN_PROBES_MAX */
+	struct cloud_config *cloud; /* NULL: nothing is moved by a cloud's API */
 };
 
 struct config {

@@ -281,6 +281,17 @@ static void read_lan_probe(struct config_file *file, const struct tree_node *val
 	}
 }
 
+static void read_cloud(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct node_reader *reader = object;
+
+	if (reader->is_relay)
+		config_error(file, &value->place, "remove 'cloud': a relay has no role",
+			     "'%s' is a relay, and nothing moves to it", reader->node->name);
+	else
+		config_cloud_read(file, value, reader->node);
+}
+
 /* In this order: the name tells what the rest may be; WAN interfaces are compared with the LAN's. */
 static const struct config_word node_words[] = {
 	{ "node", true, read_name },
@@ -290,6 +301,7 @@ static const struct config_word node_words[] = {
 	{ "dataplane", false, read_dataplane },
 	{ "allow", false, read_allow },
 	{ "lan_probe", false, read_lan_probe },
+	{ "cloud", false, read_cloud },
 };
 
 void config_node_read(struct config_file *file, const struct tree_node *root,
@@ -519,6 +531,8 @@ void config_node_check(struct config_file *file, struct config_file *mesh_file, 
 	const struct key *public_key = NULL;
 
 	check_allow(file, &config->node);
+	if (find_self(config) && !config->is_relay && config->node.cloud)
+		config_cloud_check(file, config);
 	if (find_self(config))
 		public_key = config->is_relay ? &mesh->relays[config->self_relay].public_key
 					      : &config_self(config)->public_key;

@@ -143,6 +143,10 @@ void config_prefixes_check(struct config_file *file, const struct config_mesh *m
 /* What a node may say depends on what it is, so the mesh must have been read. */
 void config_node_read(struct config_file *file, const struct tree_node *root,
 		      const struct config_file *mesh_file, struct config *config);
+/* The section "cloud" of a gateway, and what of it needs the mesh to have been read. */
+void config_cloud_read(struct config_file *file, const struct tree_node *value,
+		       struct config_node *node);
+void config_cloud_check(struct config_file *file, struct config *config);
 /*
  * Finds this node in the mesh, and reads its key: relative to key_dir, which is "" or ends in '/'.
  * With NULL the key is not looked at.

@@ -2,6 +2,7 @@
 /* The canonical form: every value that has a default is written out, IPv6 is always quoted. */
 #include <string.h>
 
+#include "cloud/cloud.h"
 #include "config.h"
 #include "utf8.h"
 
@@ -192,6 +193,51 @@ static void print_text(const char *text, FILE *out)
 	putc('"', out);
 }
 
+static void print_cloud_item(const struct cloud_item *item, FILE *out)
+{
+	if (item->kind == CLOUD_ROUTE) {
+		fputs("{", out);
+		if (item->id) {
+			fputs("table: ", out);
+			print_text(item->id, out);
+			fputs(", ", out);
+		}
+		fputs("prefix: ", out);
+		print_text(item->prefix, out);
+		fputs("}", out);
+	} else {
+		print_text(item->id, out);
+	}
+}
+
+static void print_cloud(const struct cloud_config *cloud, FILE *out)
+{
+	bool listed;
+
+	fprintf(out, "cloud:\n  provider: %s\n", cloud_provider_names[cloud->provider]);
+	for (size_t i = 0; i < CLOUD_WORD_MAX; i++) {
+		if (!cloud->words[i])
+			continue;
+		fprintf(out, "  %s: ", cloud_word_names[i]);
+		print_text(cloud->words[i], out);
+		fputs("\n", out);
+	}
+	for (unsigned int kind = 0; kind < CLOUD_KIND_MAX; kind++) {
+		listed = false;
+		for (size_t i = 0; i < cloud->n_items; i++) {
+			if (cloud->items[i].kind != kind)
+				continue;
+			if (!listed)
+				fprintf(out, "  %s:\n", cloud_kind_names[kind]);
+			listed = true;
+			fputs("    - ", out);
+			print_cloud_item(&cloud->items[i], out);
+			fputs("\n", out);
+		}
+	}
+	fprintf(out, "  verify: %ums\n", cloud->verify_ms);
+}
+
 void config_print_node(const struct config *config, FILE *out)
 {
 	const struct config_node *node = &config->node;
@@ -228,4 +274,6 @@ void config_print_node(const struct config *config, FILE *out)
 		fputs("lan_probe:\n", out);
 	for (size_t i = 0; i < node->n_lan_probes; i++)
 		fprintf(out, "  - \"%s\"\n", ip_addr_format(&node->lan_probes[i], text));
+	if (node->cloud)
+		print_cloud(node->cloud, out);
 }

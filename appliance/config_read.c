@@ -9,7 +9,7 @@
 #include "word.h"
 
 /* Words that one mapping may know. */
-#define WORDS_MAX 16
+#define WORDS_MAX 32
 
 void config_file_fini(struct config_file *file)
 {
