@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cloud_agent.h"
 #include "control.h"
 #include "paths_text.h"
 #include "status.h"
@@ -132,6 +133,20 @@ int client_plan(const struct client_paths *paths, int argc, char **argv)
 int client_reload(const struct client_paths *paths, int argc, char **argv)
 {
 	return text_command(paths, "reload", argc, argv);
+}
+
+int client_cloud(const struct client_paths *paths, int argc, char **argv)
+{
+	char program[PATH_MAX];
+
+	if (argc != 2 || strcmp(argv[1], "check")) {
+		fprintf(stderr, "netpas: 'netpas cloud check' is what there is\n");
+		return 2;
+	}
+	cloud_agent_program(program);
+	execlp(program, program, "check", paths->config_dir, NULL);
+	fprintf(stderr, "netpas: %s: %s\n", program, strerror(errno));
+	return 1;
 }
 
 int client_down(const struct client_paths *paths, int argc, char **argv)

@@ -23,6 +23,7 @@
 
 #include "choices.h"
 #include "clock.h"
+#include "cloud_agent.h"
 #include "control.h"
 #include "health_monitor.h"
 #include "log.h"
@@ -201,8 +202,8 @@ static void role_changed(const struct role *role, enum role_state before, void *
 {
 	struct daemon *d = data;
 
-	(void)role;
 	(void)before;
+	cloud_agent_role(d->cloud, role);
 	if (d->beacon)
 		beacon_announce(d->beacon);
 	steering_announce(d->steering);
@@ -289,6 +290,8 @@ static int configure_services(struct daemon *d, const struct config *config)
 	rc = vrrp_configure(d->vrrp, config);
 	if (rc)
 		log_error("keepalived: %s", strerror(-rc));
+	else
+		cloud_agent_configure(d->cloud, config);
 	return rc;
 }
 
@@ -700,6 +703,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = vrrp_new(event, d->kernel.route, &vrrp_paths, role_changed, d, &d->vrrp);
 	if (!rc)
+		rc = cloud_agent_new(event, d->vrrp, paths->run_dir, &d->cloud);
+	if (!rc)
 		rc = steering_new(event, d->kernel.route, &steering_handlers, &d->steering);
 	if (!rc)
 		rc = health_monitor_new(d, &d->health);
@@ -736,6 +741,7 @@ void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->check);
 	health_monitor_free(d->health);
 	beacon_free(d->beacon);
+	cloud_agent_free(d->cloud);
 	vrrp_free(d->vrrp);
 	steering_free(d->steering);
 	if (d->kernel.route)

@@ -12,6 +12,7 @@
 #include "kernel.h"
 #include "vrrp.h"
 
+struct cloud_agent;
 struct control;
 struct health_monitor;
 struct pair;
@@ -45,6 +46,7 @@ struct daemon {
 	struct health_monitor *health;
 	struct control *control;
 	struct watch *watch;
+	struct cloud_agent *cloud;
 	struct sd_event_source *repair; /* pending */
 	struct sd_event_source *check;	/* for what changes without an event */
 	unsigned int failures;		/* repairs that failed in a row */

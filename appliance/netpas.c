@@ -55,6 +55,8 @@ static const struct command commands[] = {
 	  client_drain, -1 },
 	{ "sync", "[--dry-run|--yes]", "give the other gateway of the site this mesh.yaml",
 	  client_sync, -1 },
+	{ "cloud", "check", "ask the cloud's API what it would take to become active", client_cloud,
+	  -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
 	{ "version", "", "print the version", run_version, 0 },
 	{ "help", "[COMMAND]", "print this, or about one command", run_help, 1 },

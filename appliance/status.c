@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cloud_agent.h"
 #include "daemon.h"
 #include "health_monitor.h"
 #include "link.h"
@@ -242,7 +243,7 @@ json_t *status_make(struct daemon *d)
 	const struct role *role = vrrp_role(d->vrrp);
 	const bool vrrp = !relay && vrrp_running(d->vrrp);
 	json_t *ret, *problems = json_array(), *ha, *vips, *partner, *tunnels, *sites, *dataplane,
-		     *counters, *health;
+		     *counters, *health, *cloud;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -262,6 +263,7 @@ json_t *status_make(struct daemon *d)
 	dataplane = steering_status(d->steering, problems);
 	counters = make_counters(d, problems);
 	health = health_monitor_status(d->health, problems);
+	cloud = cloud_agent_status(d->cloud, problems);
 	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
 			"s:o, s:o}",
 			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
@@ -276,6 +278,8 @@ json_t *status_make(struct daemon *d)
 	else
 		json_object_set_new(ret, "ha", ha);
 	json_object_set_new(ret, "health", health);
+	if (cloud)
+		json_object_set_new(ret, "cloud", cloud);
 	if (partner)
 		json_object_set_new(ret, "partner", partner);
 	return ret;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "status.h"
 
@@ -95,6 +96,30 @@ static void print_partner(json_t *partner, const struct style *style, FILE *out)
 	if (alive && json_is_number(rtt))
 		fprintf(out, ", rtt %.1f ms", json_number_value(rtt));
 	fprintf(out, " (by %s)\n", text_of(partner, "interface"));
+}
+
+/* What the cloud was asked, and since when it agrees, or why it does not. */
+static void print_cloud(json_t *cloud, const struct style *style, FILE *out)
+{
+	const bool held = json_is_true(json_object_get(cloud, "held"));
+	const time_t since = (time_t)number_of(cloud, "since");
+	char when[32] = "-";
+	struct tm tm;
+
+	if (!json_is_object(cloud))
+		return;
+	if (since)
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&since, &tm));
+	fprintf(out, "cloud     %s, %s%s%s since %s", text_of(cloud, "provider"),
+		held ? style->good : "", held ? "agrees" : text_of(cloud, "state"), style->end,
+		when);
+	if (number_of(cloud, "generation"))
+		fprintf(out, " (generation %" JSON_INTEGER_FORMAT ")",
+			number_of(cloud, "generation"));
+	if (number_of(cloud, "rival_generation"))
+		fprintf(out, ", %s claims %" JSON_INTEGER_FORMAT, text_of(cloud, "rival"),
+			number_of(cloud, "rival_generation"));
+	fputc('\n', out);
 }
 
 static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
@@ -244,6 +269,7 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	print_vips(json_object_get(status, "vips"), out);
 	print_partner(json_object_get(status, "partner"), style, out);
 	print_health(json_object_get(status, "health"), style, out);
+	print_cloud(json_object_get(status, "cloud"), style, out);
 	fprintf(out, "engine    %s\n", text_of(status, "engine"));
 }
 

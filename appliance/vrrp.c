@@ -162,6 +162,12 @@ static void take_role_event(struct vrrp *vrrp, enum role_event event, unsigned i
 	vrrp->changed(&vrrp->role, before.state, vrrp->data);
 }
 
+void vrrp_renew(struct vrrp *vrrp)
+{
+	if (vrrp->role.state == ROLE_ACTIVE && vrrp->role.seen_generation > vrrp->role.generation)
+		take_role_event(vrrp, ROLE_ON_ALONE, 0);
+}
+
 static void take_event(enum notify_event event, unsigned int priority, void *data)
 {
 	take_role_event(data, (enum role_event)event, priority);

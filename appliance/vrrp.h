@@ -69,6 +69,9 @@ struct switchover *vrrp_switchover(const struct vrrp *vrrp);
 /* keepalived does not run, or has ended again and again; why, in words. */
 bool vrrp_fails(const struct vrrp *vrrp, char *reason, size_t size);
 
+/* Claim anew if this node is active and has seen a higher claim than its own. */
+void vrrp_renew(struct vrrp *vrrp);
+
 const struct role *vrrp_role(const struct vrrp *vrrp);
 void vrrp_seen(struct vrrp *vrrp, uint64_t generation);
 bool vrrp_running(const struct vrrp *vrrp);
