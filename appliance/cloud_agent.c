@@ -346,12 +346,12 @@ void cloud_agent_configure(struct cloud_agent *agent, const struct config *confi
 	start(agent);
 }
 
-void cloud_agent_role(struct cloud_agent *agent, const struct role *role)
+void cloud_agent_role(struct cloud_agent *agent, bool active, uint64_t generation)
 {
 	if (!agent)
 		return;
-	agent->active = role->state == ROLE_ACTIVE;
-	agent->generation = role->generation;
+	agent->active = active;
+	agent->generation = generation;
 	if (!agent->active)
 		agent->renewed = false;
 	agent->renew = sd_event_source_disable_unref(agent->renew);

@@ -32,7 +32,8 @@ void cloud_agent_free(struct cloud_agent *agent); /* the process ends; NULL is l
 /* Run it as this configuration says, or not at all. What fails is logged, and tried again. */
 void cloud_agent_configure(struct cloud_agent *agent, const struct config *config);
 
-void cloud_agent_role(struct cloud_agent *agent, const struct role *role);
+/* Whether this node is to have what moves, and the generation of its claim. agent may be NULL. */
+void cloud_agent_role(struct cloud_agent *agent, bool active, uint64_t generation);
 
 /* The program to run: beside this one, else by its name in PATH. */
 void cloud_agent_program(char path[static PATH_MAX]);

@@ -198,15 +198,24 @@ static struct role_claim tell_self(void *data)
 	return claim;
 }
 
-static void role_changed(const struct role *role, enum role_state before, void *data)
+void daemon_announce(struct daemon *d)
 {
-	struct daemon *d = data;
+	const struct role *role = vrrp_role(d->vrrp);
 
-	(void)before;
-	cloud_agent_role(d->cloud, role);
+	/* One that is overruled still claims, for its own side of the LAN; a cloud has one side. */
+	cloud_agent_role(d->cloud,
+			 role->state == ROLE_ACTIVE && !health_monitor_isolated(d->health),
+			 role->generation);
 	if (d->beacon)
 		beacon_announce(d->beacon);
 	steering_announce(d->steering);
+}
+
+static void role_changed(const struct role *role, enum role_state before, void *data)
+{
+	(void)role;
+	(void)before;
+	daemon_announce(data);
 }
 
 static bool site_has(const struct config_site *site, uint16_t id)

@@ -78,6 +78,9 @@ int daemon_plan(struct daemon *daemon, char **ret_text);
 /* Bring the kernel back to what is wanted, soon; any number of calls make one repair. */
 void daemon_repair_soon(struct daemon *daemon, const char *reason);
 
+/* What this node claims has changed: tell it in hellos and probes, and the cloud. */
+void daemon_announce(struct daemon *daemon);
+
 /* Take everything away and leave the event loop with exit code 0. */
 int daemon_down(struct daemon *daemon, char error[static KERNEL_ERROR_LEN]);
 

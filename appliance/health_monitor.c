@@ -325,8 +325,7 @@ static void act(struct health_monitor *m, uint64_t now)
 		vrrp_set_severity(m->daemon->vrrp, severity);
 	if (!isolate(m))
 		return;
-	beacon_announce(m->daemon->beacon);
-	steering_announce(m->daemon->steering);
+	daemon_announce(m->daemon);
 }
 
 void health_monitor_look(struct health_monitor *m)
