@@ -330,6 +330,22 @@ struct dp_meter_key {
 	__u16 reserved;
 };
 
+/* -- Faults of drills. -- */
+
+/* dp_faults: one element. What is lost on purpose until then; netpasd's drill agent writes it. */
+#define DP_FAULTS_MAX 8
+struct dp_fault {
+	struct dp_addr local, remote; /* source or destination of what is lost; all zero: any */
+	__u32 ifindex;		      /* on this device, both ways; 0: no fault */
+	__u32 lost;		      /* of 2^32 - 1 */
+};
+struct dp_faults {
+	__u64 until_ns;	 /* 0 or past: none. Written last, and cleared first */
+	__u16 spared[2]; /* UDP ports of the drill's own talk, which is not lost; 0: none */
+	__u32 reserved;
+	struct dp_fault fault[DP_FAULTS_MAX];
+};
+
 /* -- Reasons and events, each a struct dp_count in dp_counts, per CPU. -- */
 
 #define DP_COUNTS(X)                                                                              \
@@ -363,7 +379,9 @@ struct dp_meter_key {
 	X(LAN_FAST, "lan_fast")                                                                   \
 	X(LAN_SLOW, "lan_slow") /* to the stack */                                                \
 	X(TUNNEL_FAST, "tunnel_fast")                                                             \
-	X(TUNNEL_SLOW, "tunnel_slow")
+	X(TUNNEL_SLOW, "tunnel_slow")                                                             \
+	/* both */                                                                                \
+	X(DROP_DRILL, "drop_drill") /* by a fault of a drill */
 
 enum dp_count_id {
 #define DP_COUNT_ENUM(ID, NAME) DP_COUNT_##ID,
@@ -386,5 +404,7 @@ _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
 _Static_assert(sizeof(struct dp_route) == 20, "route");
 _Static_assert(sizeof(struct dp_site) == 124, "site");
 _Static_assert(sizeof(struct dp_meter_key) == 8, "meter");
+_Static_assert(sizeof(struct dp_fault) == 40, "fault");
+_Static_assert(sizeof(struct dp_faults) == 336, "faults");
 
 #endif

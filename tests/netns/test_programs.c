@@ -189,19 +189,20 @@ static void test_attach_and_down(void **state)
 		{ "w1", "ingress", PROGRAMS_WAN_TC },
 		{ "w1", "egress", PROGRAMS_WAN_EGRESS },
 		{ "lan0", "ingress", PROGRAMS_LAN_INGRESS },
+		{ "lan0", "egress", PROGRAMS_LAN_EGRESS },
 		{ "np3", "ingress", PROGRAMS_TUNNEL_INGRESS },
 	};
 	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	const char *why_not = NULL;
-	uint32_t ids[8];
+	uint32_t ids[9];
 	size_t n;
 
 	(void)state;
 	assert_false(programs_adopted(programs, &why_not));
 	assert_string_equal(why_not, "");
-	assert_int_equal(refresh(programs), 8);
+	assert_int_equal(refresh(programs), 9);
 	(void)programs_list(programs, &n);
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 9);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		const char *name = programs_place_names[filters[i].place];
 
@@ -213,8 +214,8 @@ static void test_attach_and_down(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		const struct programs_entry *xdp = entry(programs, wans[i], PROGRAMS_WAN_XDP);
 
-		ids[6 + i] = xdp_program(wans[i]);
-		assert_int_not_equal(ids[6 + i], 0);
+		ids[7 + i] = xdp_program(wans[i]);
+		assert_int_not_equal(ids[7 + i], 0);
 		assert_int_equal(xdp->mode, HOOK_XDP_NATIVE);
 		assert_string_equal(xdp->reason, "");
 	}
@@ -225,11 +226,11 @@ static void test_attach_and_down(void **state)
 		assert_int_equal(tc_program(filters[i].ifname, filters[i].side,
 					    programs_place_names[filters[i].place]),
 				 ids[i]);
-	assert_int_equal(xdp_program("w1"), ids[7]);
+	assert_int_equal(xdp_program("w1"), ids[8]);
 	run("ip netns exec out ping -q -c 1 -W 5 10.9.0.1");
 	down();
 	assert_clean();
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 9; i++)
 		assert_true(gone_by_deadline(ids[i]));
 	down(); /* nothing to do */
 }
@@ -318,7 +319,7 @@ static void test_adopt_and_upgrade(void **state)
 	for (int i = 0; i < 10; i++) {
 		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 		assert_true(programs_adopted(programs, &why_not));
-		assert_int_equal(refresh(programs), 8);
+		assert_int_equal(refresh(programs), 9);
 		assert_int_equal(
 			bpf_map_lookup_elem(programs_map(programs, "dp_heard"), &key, &seen), 0);
 		assert_int_equal(seen.generation, 77);
@@ -383,7 +384,7 @@ static void test_other_version(void **state)
 		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 		assert_false(programs_adopted(programs, &why_not));
 		assert_non_null(strstr(why_not, "version"));
-		assert_int_equal(refresh(programs), 8);
+		assert_int_equal(refresh(programs), 9);
 		assert_int_not_equal(pinned_id(DP_PIN_DIR "/dp_nodes"), nodes);
 		for (int tries = 0; tries < 100 && !(map_gone(nodes) && map_gone(sites)); tries++)
 			run("sleep 0.1");
@@ -421,7 +422,7 @@ static void test_layout(void **state)
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &config), 0);
 	assert_int_equal(config.version, DP_VERSION + 1);
 	close(fd);
-	assert_int_equal(refresh(programs), 6);
+	assert_int_equal(refresh(programs), 7);
 	fd = bpf_obj_get(DP_PIN_DIR "/dp_config");
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &config), 0);
 	assert_int_equal(config.version, 0);
