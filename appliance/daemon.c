@@ -25,6 +25,7 @@
 #include "clock.h"
 #include "cloud_agent.h"
 #include "control.h"
+#include "drill_agent.h"
 #include "health_monitor.h"
 #include "log.h"
 #include "mtu.h"
@@ -290,6 +291,7 @@ static int configure_services(struct daemon *d, const struct config *config)
 	rc = health_monitor_configure(d->health, config);
 	if (rc || config->is_relay)
 		return rc;
+	drill_agent_configure(d->drills, config);
 	rc = beacon_configure(d->beacon, config);
 	if (rc) {
 		log_error("hellos on port %u: %s", config->mesh.port_base, strerror(-rc));
@@ -718,6 +720,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = health_monitor_new(d, &d->health);
 	if (!rc)
+		rc = drill_agent_new(event, paths->run_dir, &d->drills);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -749,6 +753,7 @@ void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->repair);
 	sd_event_source_disable_unref(d->check);
 	health_monitor_free(d->health);
+	drill_agent_free(d->drills);
 	beacon_free(d->beacon);
 	cloud_agent_free(d->cloud);
 	vrrp_free(d->vrrp);

@@ -14,6 +14,7 @@
 
 struct cloud_agent;
 struct control;
+struct drill_agent;
 struct health_monitor;
 struct pair;
 struct sd_event;
@@ -45,6 +46,7 @@ struct daemon {
 	struct steering *steering;
 	struct health_monitor *health;
 	struct control *control;
+	struct drill_agent *drills;
 	struct watch *watch;
 	struct cloud_agent *cloud;
 	struct sd_event_source *repair; /* pending */

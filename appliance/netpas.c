@@ -13,6 +13,7 @@
 #include "client.h"
 #include "config.h"
 #include "diag.h"
+#include "drill_client.h"
 #include "key.h"
 #include "word.h"
 
@@ -45,6 +46,8 @@ static const struct command commands[] = {
 	{ "paths", "[--json]", "show the paths to each peer, and which are chosen", client_paths,
 	  -1 },
 	{ "drops", "[--json]", "show what the data plane's programs counted", client_drops, -1 },
+	{ "drill", "list|plan|run|report|history|key ...",
+	  "break something on purpose, and measure", drill_client, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },
 	{ "reload", "", "have the daemon read the configuration again", client_reload, -1 },
 	{ "switchover", "[--force]",

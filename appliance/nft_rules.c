@@ -25,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+#include "drill_wire.h"
 #include "nft_expr.h"
 #include "nft_table.h"
 #include "state.h"
@@ -400,6 +402,14 @@ static void tcp_pair(struct nft_builder *b, unsigned int arg)
 	is_port(b, NFT_CMP_EQ, b->params->hello_port);
 }
 
+/* What drills say to each other. Ports of lanes with id 0: no tunnel has them. 0: no room, never met. */
+static void udp_drill(struct nft_builder *b, unsigned int lane)
+{
+	const unsigned int port = b->params->hello_port + lane * CONFIG_LANE_PORTS;
+
+	udp_to(b, port <= UINT16_MAX ? port : 0);
+}
+
 static void icmp4(struct nft_builder *b, unsigned int type)
 {
 	is_family(b, NFPROTO_IPV4);
@@ -581,6 +591,9 @@ static const struct rule rules[] = {
 	RULE(INPUT, { iif_loopback, 0 }, ACCEPT),
 	RULE(INPUT, { iif_tunnel, 0 }, GO(INPUT_TUNNEL)),
 	RULE_IF(pair_outer, INPUT, { iif_lan, 0 }, { udp_of_pair, 0 }, ACCEPT),
+	/* Signed; who may say what is looked at there. Before the mesh's ports, as lanes span these. */
+	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
+	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, DROP(MESH_STRANGER)),
 	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, ACCEPT),
 	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, ACCEPT),
@@ -615,6 +628,8 @@ static const struct rule rules[] = {
 	RULE(INPUT_TUNNEL, { from_link, 0 }, { udp_hello, 0 }, ACCEPT),
 	RULE_IF(pair_link, INPUT_TUNNEL, { from_pair, 0 }, GO(INPUT_PAIR)),
 	RULE(INPUT_TUNNEL, { from_link, 0 }, DROP(TUNNEL_LINK)),
+	RULE(INPUT_TUNNEL, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
+	RULE(INPUT_TUNNEL, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT_TUNNEL, { answer, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed4, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed6, 0 }, ACCEPT),
