@@ -49,6 +49,8 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(BUILD)/netpas $(DESTDIR)$(PREFIX)/sbin/netpas
 	$(Q)install -D -m 755 $(BUILD)/netpas-cloud $(DESTDIR)$(PREFIX)/sbin/netpas-cloud
 	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
+	$(Q)for unit in netpas-drill@.service netpas-drill@.timer; do \
+		install -D -m 644 appliance/$$unit $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
 	$(Q)install -d -m 755 $(DESTDIR)/etc/netpas
 	$(Q)for page in docs/man/*.[58]; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
