@@ -115,6 +115,7 @@ def serve(cloud, tls=None, address="127.0.0.1", port=0):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 30
+        disable_nagle_algorithm = True  # head and body are two writes
 
         def log_message(self, *args):
             pass
