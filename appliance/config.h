@@ -23,7 +23,6 @@
 #define CONFIG_ID_MAX 4095
 #define CONFIG_FILE_MAX (32u << 20) /* bytes; larger files are refused */
 #define CONFIG_DEPTH_MAX 16	    /* nesting; deeper is refused */
-#define CONFIG_LAN_PROBES_MAX 8
 #define CONFIG_VIPS_MAX 16	    /* VIPs of one site; one VRRP packet carries 20 */
 #define CONFIG_PORT_BASE 16384	    /* default */
 #define CONFIG_MTU 1420		    /* default tunnel MTU, bytes */
@@ -37,6 +36,8 @@
 #define CONFIG_DSCP_MAX 63
 #define CONFIG_PROBE_FAST_MS 10	 /* default interval of probes on paths that carry traffic */
 #define CONFIG_PROBE_SLOW_MS 500 /* default on the others */
+
+#define CONFIG_LAN_PROBES_MAX 8 /* hosts on the LAN that node.yaml names */
 
 enum config_engine {
 	CONFIG_ENGINE_AUTO, /* the kernel where it has WireGuard, else user space */
