@@ -367,7 +367,8 @@ static int finish_sites(struct nft_elems *elems, struct ruleset *ruleset, bool *
 	const struct point *open = NULL;
 	int rc = 0;
 
-	qsort(elems->points, elems->n, sizeof(elems->points[0]), compare_points);
+	if (elems->n) /* without any there is no array */
+		qsort(elems->points, elems->n, sizeof(elems->points[0]), compare_points);
 	for (size_t i = 0; i < elems->n && !rc; i++) {
 		const struct point *point = &elems->points[i];
 
