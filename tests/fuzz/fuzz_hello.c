@@ -32,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(size >= HELLO_LEN);
 	check(hello.role < HELLO_ROLE_MAX && hello.from && hello.to);
 
-	/* Equal but for what the decoder does not look at. */
+	/* Nothing of it is ignored. */
 	hello_encode(&hello, buf);
-	check(memcmp(buf, data, 6) == 0 && memcmp(buf + 8, data + 8, 40) == 0);
+	check(memcmp(buf, data, HELLO_LEN) == 0);
 	check(hello_decode(buf, sizeof(buf), &again) == 0);
 	hello_encode(&again, buf_again);
 	check(memcmp(buf, buf_again, sizeof(buf)) == 0);
