@@ -511,6 +511,11 @@ pair_settled() {
 	[[ -z ${LAB_PID[$a]:-} ]] || holds "$a" '.role == "standby"'
 }
 
+# healthy NODE: it has no fault that counts, nor has had one lately.
+healthy() {
+	holds "$1" '.health.severity == 0'
+}
+
 # Remote sites are followed to the gateway that is active there.
 _followed() {
 	local g s active
