@@ -167,6 +167,15 @@ struct config_allow {
 
 struct cloud_config; /* cloud/cloud.h */
 
+/* What a drill may do to a gateway, at the other gateway's word. */
+enum config_drills {
+	CONFIG_DRILLS_REVERSIBLE, /* what ends by itself */
+	CONFIG_DRILLS_ALL,	  /* switching the machine off, too */
+	CONFIG_DRILLS_OFF,
+	CONFIG_DRILLS_MAX,
+};
+extern const char *const config_drills_names[CONFIG_DRILLS_MAX]; /* "reversible", ... */
+
 struct config_node {
 	char name[CONFIG_NAME_MAX]; /* a gateway's or relay's name in mesh.yaml */
 	char *key_file;
@@ -175,6 +184,7 @@ struct config_node {
 	size_t n_wans;
 	enum config_engine engine; /* the mesh's unless node.yaml says otherwise */
 	enum config_dataplane dataplane;
+	enum config_drills drills;
 	struct config_allow *allow;
 	size_t n_allow;
 	struct ip_addr *lan_probes; /* hosts on the LAN to ask whether it lives */

@@ -14,6 +14,11 @@ const char *const config_dataplane_names[CONFIG_DATAPLANE_MAX] = {
 	[CONFIG_DATAPLANE_GENERIC] = "generic", [CONFIG_DATAPLANE_TC] = "tc",
 	[CONFIG_DATAPLANE_OFF] = "off",
 };
+const char *const config_drills_names[CONFIG_DRILLS_MAX] = {
+	[CONFIG_DRILLS_REVERSIBLE] = "reversible",
+	[CONFIG_DRILLS_ALL] = "all",
+	[CONFIG_DRILLS_OFF] = "off",
+};
 
 /* The node that is being read, and what it is, as far as its name has told. */
 struct node_reader {
@@ -180,6 +185,19 @@ static void read_dataplane(struct config_file *file, const struct tree_node *val
 		reader->node->dataplane = choice;
 }
 
+static void read_drills(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct node_reader *reader = object;
+	unsigned int choice;
+
+	if (reader->is_relay)
+		config_error(file, &value->place, "remove 'drills'",
+			     "'%s' is a relay, and only gateways are drilled", reader->node->name);
+	else if (config_read_choice(file, value, "drills", config_drills_names, CONFIG_DRILLS_MAX,
+				    &choice))
+		reader->node->drills = choice;
+}
+
 static void read_allow_from(struct config_file *file, const struct tree_node *value, void *object)
 {
 	struct config_allow *allow = object;
@@ -299,6 +317,7 @@ static const struct config_word node_words[] = {
 	{ "interfaces", true, read_interfaces },
 	{ "engine", false, read_engine },
 	{ "dataplane", false, read_dataplane },
+	{ "drills", false, read_drills },
 	{ "allow", false, read_allow },
 	{ "lan_probe", false, read_lan_probe },
 	{ "cloud", false, read_cloud },

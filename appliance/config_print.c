@@ -261,6 +261,8 @@ void config_print_node(const struct config *config, FILE *out)
 	if (node->engine != config->mesh.engine)
 		fprintf(out, "engine: %s\n", config_engine_names[node->engine]);
 	fprintf(out, "dataplane: %s\n", config_dataplane_names[node->dataplane]);
+	if (!config->is_relay)
+		fprintf(out, "drills: %s\n", config_drills_names[node->drills]);
 	if (node->n_allow)
 		fputs("allow:\n", out);
 	for (size_t i = 0; i < node->n_allow; i++) {

@@ -207,10 +207,10 @@ void drill_agent_configure(struct drill_agent *agent, const struct config *confi
 		return;
 	if (!agent->cleaned)
 		clean(agent);
-	if (agent->port == port && agent->fd >= 0)
+	if (agent->port == port && agent->fd >= 0 && config->node.drills != CONFIG_DRILLS_OFF)
 		return;
 	stop_listening(agent);
-	if (last > UINT16_MAX)
+	if (last > UINT16_MAX || config->node.drills == CONFIG_DRILLS_OFF)
 		return;
 	agent->fd = bind_port((uint16_t)port);
 	if (agent->fd >= 0 && sd_event_add_io(agent->event, &agent->io, agent->fd, EPOLLIN,

@@ -240,6 +240,12 @@ static void inject(struct serve *serve, const struct drill_message *command)
 			  "only the gateways of a pair make faults for each other");
 		return;
 	}
+	if (!drill_scenarios[order.scenario].reversible &&
+	    serve->config->node.drills != CONFIG_DRILLS_ALL) {
+		make_done(serve, command, -EPERM, 0, clock_now_us(),
+			  "its node.yaml does not say 'drills: all'");
+		return;
+	}
 	end_fault(serve);
 	paths = drill_state_paths(serve->config, serve->run_dir, order.site);
 	rc = start_guard(serve, order.hold_ms);
