@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "control.h"
 #include "drill_record.h"
 #include "drill_runner.h"
 #include "drill_state.h"
@@ -64,6 +65,7 @@ static int find_parts(const struct config *config, const struct client_paths *pa
 	struct drill_peer *peers = run->runner.peers;
 	json_t *state;
 
+	run->run_dir = paths->run_dir;
 	run->runner.config = config;
 	run->runner.fd = -1;
 	run->facts.ports =
@@ -337,10 +339,36 @@ static int inject_at(struct drill_run *run, enum drill_part part)
 	return rc;
 }
 
+/* It is the standby that runs the drill, and that asks for the role. */
+static int hand_over(struct drill_run *run)
+{
+	json_t *request = json_pack("{s:s}", "command", "switchover"), *answer = NULL;
+	int rc;
+
+	run->times.fault_us = clock_now_us();
+	rc = control_exchange(run->run_dir, request, ANSWER_MS, &answer);
+	json_decref(request);
+	if (!rc && !json_is_true(json_object_get(answer, "ok"))) {
+		const char *error = json_string_value(json_object_get(answer, "error"));
+
+		snprintf(run->fault, sizeof(run->fault), "%s", error ? error : "refused");
+		rc = -EPERM;
+	}
+	json_decref(answer);
+	if (!rc)
+		drill_runner_event(&run->runner, run->times.fault_us,
+				   run->runner.peers[DRILL_HERE].gateway->name,
+				   "switchover is asked for");
+	return rc;
+}
+
 static int inject(struct drill_run *run)
 {
-	int rc = inject_at(run, DRILL_PARTNER);
+	int rc;
 
+	if (run->wish.scenario == DRILL_SWITCHOVER)
+		return hand_over(run);
+	rc = inject_at(run, DRILL_PARTNER);
 	if (!rc && drill_scenarios[run->wish.scenario].both)
 		rc = inject_at(run, DRILL_HERE);
 	return rc;

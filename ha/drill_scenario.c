@@ -119,6 +119,17 @@ const struct drill_scenario drill_scenarios[DRILL_SCENARIO_MAX] = {
 		.hold_ms = 4000,
 		.event = true,
 	},
+	[DRILL_SWITCHOVER] = {
+		.name = "switchover",
+		.what = "the standby takes the role as planned, by netpas switchover",
+		.expect = "the active gateway serves until the standby has taken over; nothing is lost",
+		.restore = "none: nothing was broken",
+		.limit = DRILL_LIMIT_NONE,
+		.needs = DRILL_NEEDS_STANDBY,
+		.hold_ms = 4000,
+		.reversible = true,
+		.event = true,
+	},
 };
 
 enum drill_scenario_id drill_scenario_find(const char *name)
