@@ -318,7 +318,7 @@ static int inject_at(struct drill_run *run, enum drill_part part)
 	int rc;
 
 	/* One that is switched off does not say that it was. */
-	const bool silent = run->wish.scenario == DRILL_POWER_OFF;
+	bool silent = run->wish.scenario == DRILL_POWER_OFF;
 
 	for (int i = 0; i < CLOCK_ROUNDS; i++)
 		(void)drill_runner_ask(&run->runner, part, DRILL_KEEP, NULL, 0, ANSWER_MS, NULL);
@@ -327,7 +327,8 @@ static int inject_at(struct drill_run *run, enum drill_part part)
 	peer->keep = true;
 	rc = drill_runner_ask(&run->runner, part, DRILL_INJECT, body, sizeof(body),
 			      silent ? 150 : ANSWER_MS, &reply);
-	if (silent && rc == -ETIMEDOUT)
+	silent = silent && rc == -ETIMEDOUT;
+	if (silent)
 		rc = 0;
 	else
 		at_us = reply.time_us - (uint64_t)peer->offset_us;
