@@ -2,8 +2,9 @@
 # The BPF programs, embedded into libnetpas.a, and their tests.
 
 BPF_CLANG  ?= clang-14
-# Atomics with a result (-mcpu=v3) need Linux 5.12.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Ibpf \
+# Atomics with a result (-mcpu=v3) need Linux 5.12. Expanded when it is used: on a bare machine the
+# compiler that knows the directory is only installed on the way.
+BPF_CFLAGS  = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Ibpf \
               -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_OBJ    := $(BUILD)/bpf/dataplane.o
 BPF_IMAGE  := $(BUILD)/obj/bpf/dataplane_image.o
