@@ -443,8 +443,6 @@ static void settle(struct drill_run *run)
 		run->settled = true;
 		return;
 	}
-	/* An end that was asked for is one; but what was disturbed is seen to be well first. */
-	run->runner.aborted[0] = *run->runner.aborted ? run->runner.aborted[0] : '\0';
 	while (!run->settled && clock_now_us() < until_us) {
 		run->settled = is_well(run);
 		if (!run->settled)
