@@ -29,7 +29,7 @@ const char *const health_state_names[HEALTH_STATE_MAX] = {
  * remote	Goes with a dead WAN; alone it is a far site that is dead, for both.
  * programs	No choice of paths, or the slow way through the stack.
  * repair	Something is not as the configuration says.
- * memory	Goes on for now.
+ * memory	Packets pass, until something needs memory.
  * keepalived	Cannot hold on to the VIPs.
  * clock	Sessions live on for three minutes, and peers may begin new ones. A time server that is
  *		wrong sets both back.
