@@ -49,6 +49,16 @@ static json_t *answer_request(json_t *request, const struct pair_request *reques
 	return unknown_request(name, requests, n_requests);
 }
 
+/* Takes the answer over. */
+static json_t *add_version(json_t *answer)
+{
+	if (answer && json_object_set_new(answer, "version", json_integer(PAIR_VERSION))) {
+		json_decref(answer);
+		return NULL;
+	}
+	return answer;
+}
+
 json_t *pair_answer(const char *line, size_t len, const struct pair_request *requests,
 		    size_t n_requests, void *data)
 {
@@ -61,11 +71,12 @@ json_t *pair_answer(const char *line, size_t len, const struct pair_request *req
 	else
 		answer = control_error("the request is not JSON: %s", error.text);
 	json_decref(request);
-	if (answer && json_object_set_new(answer, "version", json_integer(PAIR_VERSION))) {
-		json_decref(answer);
-		return NULL;
-	}
-	return answer;
+	return add_version(answer);
+}
+
+json_t *pair_answer_too_long(void)
+{
+	return add_version(control_error("a request is at most %u bytes", PAIR_LINE_MAX));
 }
 
 int pair_answer_parse(const char *line, size_t len, json_t **ret_answer)

@@ -35,6 +35,7 @@ json_t *pair_request_new(const char *name);
 /* The answer to a line, whatever it is; NULL only if out of memory. */
 json_t *pair_answer(const char *line, size_t len, const struct pair_request *requests,
 		    size_t n_requests, void *data);
+json_t *pair_answer_too_long(void); /* to one of more than PAIR_LINE_MAX bytes */
 
 /* 0; -EBADMSG: not an answer; -EPROTO: one of another version. */
 int pair_answer_parse(const char *line, size_t len, json_t **ret_answer);

@@ -23,6 +23,7 @@
 
 #include "clock.h"
 #include "hex.h"
+#include "stream.h"
 #include "wireguard_device.h"
 
 #define UAPI_DIR "/var/run/wireguard"
@@ -435,25 +436,6 @@ char *wireguard_uapi_format(const struct wireguard_device *device,
 
 /* -- The socket -- */
 
-/* Wait for events until the deadline. 0 or -errno. */
-static int uapi_wait(int fd, short events, int64_t deadline_ms)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-
-	for (;;) {
-		int64_t left_ms = deadline_ms - clock_now_ms();
-		int n;
-
-		if (left_ms <= 0)
-			return -ETIMEDOUT;
-		n = poll(&pfd, 1, (int)left_ms);
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
 static int uapi_address(const char *ifname, struct sockaddr_un *ret_addr)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -505,26 +487,6 @@ static int uapi_connect(const char *ifname)
 	return ret;
 }
 
-static int uapi_send(int fd, const char *text, size_t len, int64_t deadline_ms)
-{
-	while (len) {
-		ssize_t sent = send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		int ret;
-
-		if (sent >= 0) {
-			text += sent;
-			len -= (size_t)sent;
-			continue;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return -errno;
-		ret = uapi_wait(fd, POLLOUT, deadline_ms);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static void uapi_text_fini(struct uapi_text *text)
 {
 	if (text->buf)
@@ -558,7 +520,7 @@ static int uapi_receive(int fd, struct uapi_text *answer, int64_t deadline_ms)
 
 		ret = answer->len == answer->size ? uapi_text_grow(answer) : 0;
 		if (!ret)
-			ret = uapi_wait(fd, POLLIN, deadline_ms);
+			ret = stream_wait(fd, POLLIN, deadline_ms);
 		if (ret)
 			return ret;
 		got = recv(fd, answer->buf + answer->len, answer->size - answer->len, MSG_DONTWAIT);
@@ -584,7 +546,7 @@ static int uapi_exchange(const char *ifname, const char *request,
 	fd = uapi_connect(ifname);
 	if (fd < 0)
 		return fd;
-	ret = uapi_send(fd, request, strlen(request), deadline_ms);
+	ret = stream_send(fd, request, strlen(request), deadline_ms);
 	if (!ret)
 		ret = uapi_receive(fd, &answer, deadline_ms);
 	if (!ret)
@@ -668,7 +630,7 @@ bool wireguard_uapi_answers(const char *ifname, int ms)
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	answers = !uapi_wait(fd, POLLIN, clock_now_ms() + ms);
+	answers = !stream_wait(fd, POLLIN, clock_now_ms() + ms);
 	close(fd);
 	return answers;
 }
