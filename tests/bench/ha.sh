@@ -65,9 +65,23 @@ _ha_worst() {
 	printf '%s\n' "$@" | jq -s max
 }
 
+# _ha_claimed NODE: when it last became active, by its log, in seconds of the day.
+_ha_claimed() {
+	awk '/ role: .* -> active / { split($1, t, ":"); at = t[1] * 3600 + t[2] * 60 + t[3] }
+		END { printf "%.3f", at }' "$LAB_DIR/$1/netpasd.log"
+}
+# _ha_detection NODE: from the last packet of the site that arrived to the claim of that gateway, in ms.
+_ha_detection() {
+	jq --argjson claimed "$(_ha_claimed "$1")" \
+		'($claimed - (.longest_gap_from | . - (. / 86400 | floor) * 86400)) * 1000' "$LAB_DIR/up.recv"
+}
+_ha_spread() {
+	_ha_numbers "$@" | jq -c 'sort | {median: .[length / 2 | floor], max: .[-1]}'
+}
+
 # _ha_poweroffs VRRP NAME
 _ha_poweroffs() {
-	local i g up=() down=() worst=() gaps=() old
+	local i g up=() down=() worst=() gaps=() lost=() detection=() switching=() old
 	_ha_up "$1" || return
 	for ((i = 0; i < POWEROFFS; i++)); do
 		g=$(active_of fra)
@@ -76,16 +90,24 @@ _ha_poweroffs() {
 		down+=("$(_ha_outage down)")
 		worst+=("$(_ha_worst "${up[-1]}" "${down[-1]}")")
 		gaps+=("$(traffic_get up sender_worst_gap_ms)" "$(traffic_get down sender_worst_gap_ms)")
+		lost+=("$(_ha_worst "$(traffic_get up outage_ms)" "$(traffic_get down outage_ms)")")
+		detection+=("$(_ha_detection "$(_ha_other "$g")")")
+		switching+=("$(jq -n "${up[-1]} - ${detection[-1]}")")
 		topology_gateway_on "$g"
 		topology_ready 60 && _ha_buffers || return
 	done
 	lab_clear
 	old=$(_ha_old_poweroffs) || return
 	result "$2" ms \
-		"the active gateway loses power under 1,000 packets a second each way; the longest silence of both directions, detection included; from the site alone $(_ha_numbers "${up[@]}" | jq -c 'sort | {median: .[length / 2 | floor], max: .[-1]}'), to it $(_ha_numbers "${down[@]}" | jq -c 'sort | {median: .[length / 2 | floor], max: .[-1]}'); the senders' own longest gap $(_ha_worst "${gaps[@]}") ms" \
+		"the active gateway loses power under 1,000 packets a second each way; the longer of the silence by the kernel's time stamps and of the longest run of lost packets, the worse of both directions, detection included; from the site alone $(_ha_spread "${up[@]}"), to it $(_ha_spread "${down[@]}"), by lost packets alone $(_ha_spread "${lost[@]}"); the senders' own longest gap $(_ha_worst "${gaps[@]}") ms" \
 		"$(_ha_numbers "${worst[@]}")" \
 		"keepalived with its default timers (adverts every second), one WireGuard key that moves with the VIP" \
 		"$(array <<<"$old")"
+	result "$2_detection" ms \
+		"of these: from the last packet out of the site that arrived to the other gateway's claim, by its log" \
+		"$(_ha_numbers "${detection[@]}")"
+	result "$2_switching" ms "of these: from that claim to the first packet out of the site that arrived" \
+		"$(_ha_numbers "${switching[@]}")"
 }
 poweroff_outage_fast() {
 	_ha_poweroffs "profile: fast" poweroff_outage_fast

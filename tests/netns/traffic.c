@@ -469,8 +469,8 @@ static void receiver_report(const struct options *options, const struct receiver
 		       "\"lost_runs\":%llu,\"longest_run\":%llu,\"outage_ms\":%.3f,"
 		       "\"duplicated\":%llu,\"reordered\":%llu,\"foreign\":%llu,"
 		       "\"socket_drops\":%llu,\"longest_gap_ms\":%.3f,\"longest_gap_at_s\":%.3f,"
-		       "\"sender_worst_gap_ms\":%.3f,\"latency_ms\":{\"min\":%.3f,\"mean\":%.3f,"
-		       "\"max\":%.3f}}\n",
+		       "\"longest_gap_from\":%.6f,\"sender_worst_gap_ms\":%.3f,"
+		       "\"latency_ms\":{\"min\":%.3f,\"mean\":%.3f,\"max\":%.3f}}\n",
 		       (unsigned long long)sent, receiver->fin_ns ? "true" : "false",
 		       (unsigned long long)receiver->received, (unsigned long long)lost,
 		       (unsigned long long)runs, (unsigned long long)longest_run,
@@ -481,6 +481,7 @@ static void receiver_report(const struct options *options, const struct receiver
 		       (unsigned long long)receiver->socket_drops,
 		       (double)receiver->longest_gap_ns / 1e6,
 		       (double)receiver->longest_gap_at_ns / 1e9,
+		       (double)(receiver->first_ns + receiver->longest_gap_at_ns) / 1e9,
 		       (double)receiver->sender_gap_ns / 1e6,
 		       (double)receiver->latency_min_ns / 1e6, mean,
 		       (double)receiver->latency_max_ns / 1e6);
