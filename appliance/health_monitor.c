@@ -447,5 +447,6 @@ json_t *health_monitor_status(const struct health_monitor *m, json_t *problems)
 	}
 	return json_pack("{s:i, s:b, s:o, s:o}", "severity", (int)health_severity(&m->health),
 			 "isolated", m->isolated, "faults", faults, "lan_neighbours",
-			 m->config->is_relay ? json_array() : health_lan_status(m->lan));
+			 !m->config || m->config->is_relay ? json_array()
+							   : health_lan_status(m->lan));
 }
