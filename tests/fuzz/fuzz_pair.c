@@ -2,7 +2,7 @@
 /*
  * Lines of the pair channel: whatever the partner asks there is one answer, an object with "ok" that
  * the other end understands; and whatever it answers is taken as one or refused. A difference of two
- * texts is printed whatever they are.
+ * texts is printed whatever they are. What a gateway says of itself in a rolling restart is read or refused.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -14,6 +14,7 @@
 #include "control.h"
 #include "difference.h"
 #include "pair_message.h"
+#include "rolling_view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +49,20 @@ static void ask(const char *line, size_t size)
 	free(text);
 }
 
+static void view(json_t *json)
+{
+	struct rolling_record record;
+	struct rolling_view seen;
+	char reason[ROLLING_REASON_LEN] = "";
+
+	if (rolling_view_parse(json, &seen, &record))
+		return;
+	check(seen.known && seen.trial < ROLLING_TRIAL_MAX);
+	/* It is as good as itself, unless it is deaf. */
+	check(rolling_as_good(&seen, false, &seen, reason) == seen.partner_alive);
+	rolling_view_fini(&seen);
+}
+
 static void answer(const char *line, size_t size)
 {
 	json_t *json = NULL;
@@ -55,6 +70,8 @@ static void answer(const char *line, size_t size)
 
 	check(rc == 0 || rc == -EBADMSG || rc == -EPROTO);
 	check(!rc == json_is_object(json));
+	if (!rc)
+		view(json);
 	json_decref(json);
 }
 
