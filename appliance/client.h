@@ -24,10 +24,11 @@ int client_down(const struct client_paths *paths, int argc, char **argv);
 
 int client_switchover(const struct client_paths *paths, int argc, char **argv);
 int client_drain(const struct client_paths *paths, int argc, char **argv);
+int client_rolling(const struct client_paths *paths, int argc, char **argv);
 
 /* More exit codes. */
 #define CLIENT_REFUSED 3 /* the daemon did nothing, and said why */
-#define CLIENT_UNDONE 4	 /* it was tried, and everything is as before */
+#define CLIENT_UNDONE 4	 /* it was tried, and everything is as before, or it is said what is not */
 
 /* Send a request (borrowed). If there is no good answer it is said why, and that is the exit code. */
 int client_request(const struct client_paths *paths, json_t *request, json_t **ret_answer);

@@ -31,6 +31,7 @@
 #include "mtu.h"
 #include "pair.h"
 #include "realtime.h"
+#include "rolling_node.h"
 #include "route.h"
 #include "rundir.h"
 #include "status.h"
@@ -608,14 +609,15 @@ static json_t *handle_command(const char *command, json_t *request, void *data)
 	};
 	json_t *answer;
 
-	if (switchover_command(data, command, request, &answer))
+	if (switchover_command(data, command, request, &answer) ||
+	    rolling_node_command(data, command, request, &answer))
 		return answer;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(command, commands[i].name))
 			return commands[i].handle(data);
 	return control_error(
 		"unknown command '%s'; known are status, paths, drops, reload, plan, down, "
-		"switchover, drain, handover",
+		"switchover, drain, handover, rolling",
 		command);
 }
 
@@ -722,6 +724,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = drill_agent_new(event, paths->run_dir, &d->drills);
 	if (!rc)
+		rc = rolling_node_new(d, &d->rolling);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -754,6 +758,7 @@ void daemon_free(struct daemon *d)
 	sd_event_source_disable_unref(d->check);
 	health_monitor_free(d->health);
 	drill_agent_free(d->drills);
+	rolling_node_free(d->rolling);
 	beacon_free(d->beacon);
 	cloud_agent_free(d->cloud);
 	vrrp_free(d->vrrp);

@@ -17,10 +17,14 @@ struct control;
 struct drill_agent;
 struct health_monitor;
 struct pair;
+struct rolling_node;
 struct sd_event;
 struct sd_event_source;
 struct steering;
 struct watch;
+
+/* Exit code of the event loop: go on as the program on disk (installed.h). */
+#define DAEMON_RESTART 100
 
 struct daemon_paths {
 	const char *config_dir, *run_dir, *state_dir;
@@ -49,6 +53,7 @@ struct daemon {
 	struct drill_agent *drills;
 	struct watch *watch;
 	struct cloud_agent *cloud;
+	struct rolling_node *rolling;
 	struct sd_event_source *repair; /* pending */
 	struct sd_event_source *check;	/* for what changes without an event */
 	unsigned int failures;		/* repairs that failed in a row */

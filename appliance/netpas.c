@@ -56,6 +56,8 @@ static const struct command commands[] = {
 	  client_switchover, -1 },
 	{ "drain", "[--end] [--force]", "keep this gateway from being active, for maintenance",
 	  client_drain, -1 },
+	{ "rolling", "restart|upgrade ...",
+	  "restart the pair, one gateway after the other, or upgrade it", client_rolling, -1 },
 	{ "sync", "[--dry-run|--yes]", "give the other gateway of the site this mesh.yaml",
 	  client_sync, -1 },
 	{ "cloud", "check", "ask the cloud's API what it would take to become active", client_cloud,

@@ -9,20 +9,24 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "daemon.h"
+#include "installed.h"
 #include "log.h"
+#include "realtime.h"
 
 static void usage(FILE *out)
 {
-	fputs("usage: netpasd [-c DIR] [-r RUNDIR] [-s STATEDIR] [-v]\n"
+	fputs("usage: netpasd [-c DIR] [-r RUNDIR] [-s STATEDIR] [-tv]\n"
 	      "  -c DIR       configuration: mesh.yaml, node.yaml and the key (/etc/netpas)\n"
 	      "  -r RUNDIR    sockets, logs, lock (/run/netpas)\n"
 	      "  -s STATEDIR  what must survive a reboot (/var/lib/netpas)\n"
+	      "  -t           look at the configuration, say whether it is good, and do nothing\n"
 	      "  -v           log debugging messages too\n"
 	      "  -V           print the version\n",
 	      out);
@@ -77,15 +81,51 @@ static void protect_memory(void)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* What an upgrade asks of the program that it is about to run: does it, with this configuration? */
+static int test(const char *config_dir)
+{
+	struct diag_list *diags = diag_list_new();
+	struct config *config = NULL;
+	int rc = -ENOMEM;
+
+	puts("netpasd " NETPAS_VERSION);
+	fflush(stdout);
+	if (diags)
+		rc = config_load(config_dir, diags, &config);
+	if (rc == -EINVAL)
+		diag_print(diags, stderr);
+	else if (rc)
+		fprintf(stderr, "netpasd: %s: %s\n", config_dir, strerror(-rc));
+	diag_list_free(diags);
+	config_free(config);
+	return !rc ? 0 : rc == -EINVAL ? EX_CONFIG : 1;
+}
+
+/*
+ * On as the program on disk, under the same pid: whoever supervises sees a service that reloads. What
+ * the real-time class and the children leave behind would outlive the exec.
+ */
+static int restart(void)
+{
+	int rc;
+
+	(void)realtime_set(false);	   /* it is asked for again if it is wanted then */
+	(void)sd_notify(0, "RELOADING=1"); /* without a service manager nobody listens */
+	rc = installed_exec();
+	log_error("restart: %s", strerror(-rc));
+	return 1; /* whoever supervises starts it */
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_paths paths = { "/etc/netpas", "/run/netpas", "/var/lib/netpas" };
 	struct daemon *daemon = NULL;
 	struct sd_event *event = NULL;
-	bool debug = false;
+	bool debug = false, only_test = false;
 	int option, rc;
 
-	while ((option = getopt(argc, argv, "c:r:s:vVh")) != -1) {
+	installed_remember(argv);
+	while ((option = getopt(argc, argv, "c:r:s:tvVh")) != -1) {
 		switch (option) {
 		case 'c':
 			paths.config_dir = optarg;
@@ -95,6 +135,9 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			paths.state_dir = optarg;
+			break;
+		case 't':
+			only_test = true;
 			break;
 		case 'v':
 			debug = true;
@@ -115,10 +158,15 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	if (only_test)
+		return test(paths.config_dir);
 	log_init(debug);
 	protect_memory();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	/* Children that ended while another program was in this process, see restart(). */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 
 	rc = sd_event_default(&event);
 	if (rc >= 0)
@@ -140,8 +188,11 @@ int main(int argc, char **argv)
 	}
 	(void)sd_notify(0, "READY=1"); /* without a service manager nobody listens */
 	rc = sd_event_loop(event);
-	(void)sd_notify(0, "STOPPING=1");
+	if (rc != DAEMON_RESTART)
+		(void)sd_notify(0, "STOPPING=1");
 	daemon_free(daemon);
 	sd_event_unref(event);
+	if (rc == DAEMON_RESTART)
+		return restart();
 	return rc < 0 ? 1 : rc;
 }

@@ -15,7 +15,9 @@
 #include "log.h"
 #include "mesh_file.h"
 #include "pair_channel.h"
+#include "rolling_node.h"
 #include "status.h"
+#include "switchover.h"
 #include "wanted.h"
 
 struct pair {
@@ -197,9 +199,32 @@ static json_t *do_reload(json_t *request, void *data)
 	return answer;
 }
 
+/* What this gateway's own command may ask for too. */
+static json_t *do_command(json_t *request, void *data)
+{
+	const char *name = json_string_value(json_object_get(request, "request"));
+	json_t *answer;
+
+	if (switchover_command(data, name, request, &answer) ||
+	    rolling_node_command(data, name, request, &answer))
+		return answer;
+	return control_error("%s: not known here", name);
+}
+
 static const struct pair_request requests[] = {
-	{ "status", do_status }, { "mesh", do_mesh },	    { "check", do_check },
-	{ "store", do_store },	 { "restore", do_restore }, { "reload", do_reload },
+	{ "status", do_status },
+	{ "mesh", do_mesh },
+	{ "check", do_check },
+	{ "store", do_store },
+	{ "restore", do_restore },
+	{ "reload", do_reload },
+	{ "drain", do_command },
+	{ "switchover", do_command },
+	{ "handover", do_command },
+	{ "rolling", do_command },
+	{ "rolling-try", do_command },
+	{ "rolling-restart", do_command },
+	{ "rolling-release", do_command },
 };
 
 /* ---- where it listens ---- */

@@ -16,6 +16,7 @@
 #include "mtu.h"
 #include "nft_table.h"
 #include "partner.h"
+#include "rolling_node.h"
 #include "steering.h"
 #include "switchover.h"
 #include "wanted.h"
@@ -264,6 +265,7 @@ json_t *status_make(struct daemon *d)
 	counters = make_counters(d, problems);
 	health = health_monitor_status(d->health, problems);
 	cloud = cloud_agent_status(d->cloud, problems);
+	rolling_node_problems(d, problems);
 	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
 			"s:o, s:o}",
 			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
