@@ -19,14 +19,16 @@ $(BPF_OBJ): bpf/dataplane.bpf.c | deps
 	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@ $<
 -include $(BPF_OBJ:.o=.d)
 
-# Aligned, as the image is read as an ELF file where it lies.
+# embed OBJECT,IMAGE: aligned, as the image is read as an ELF file where it lies.
+embed = printf '%s\n' '.section .rodata' '.balign 16' '.globl dataplane_image' 'dataplane_image:' \
+		'.incbin "$(1)"' '1:' '.balign 8' '.globl dataplane_image_len' 'dataplane_image_len:' \
+		'.quad 1b - dataplane_image' '.section .note.GNU-stack,"",%progbits' | \
+		$(CC) -x assembler -c -o $(2) -
+
 $(BPF_IMAGE): $(BPF_OBJ)
 	$(call say,EMBED,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)printf '%s\n' '.section .rodata' '.balign 16' '.globl dataplane_image' 'dataplane_image:' \
-		'.incbin "$<"' '1:' '.balign 8' '.globl dataplane_image_len' 'dataplane_image_len:' \
-		'.quad 1b - dataplane_image' '.section .note.GNU-stack,"",%progbits' | \
-		$(CC) -x assembler -c -o $@ -
+	$(Q)$(call embed,$<,$@)
 
 $(BUILD)/libnetpas.a: $(BPF_IMAGE)
 

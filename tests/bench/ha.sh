@@ -14,6 +14,8 @@ bench poweroff_outage_fast "outage when the active gateway loses power, profile 
 bench poweroff_outage_cloud "the same, profile cloud"
 bench switchover_lost "packets lost by netpas switchover; beside stopping keepalived of the old-fashioned pair"
 bench drain_lost "packets lost by netpas drain and its end"
+bench rolling_restart_lost "packets lost by netpas rolling restart; beside the old-fashioned pair, restarted one after the other"
+bench rolling_upgrade_lost "the same by netpas rolling upgrade, to a build with other programs in the kernel and back"
 bench split_brain_heal "time until one gateway claims after the LAN between two healed; beside the old-fashioned pair"
 bench freeze_lost "packets lost when all processes of the active gateway freeze and thaw; beside the old-fashioned pair"
 bench false_takeovers_fast "takeovers without a reason in TRIALS minutes, CPUs busy; beside fast without real-time priority"
@@ -159,6 +161,41 @@ drain_lost() {
 	result drain_lost packets \
 		"netpas drain of the active gateway and netpas drain --end, under 1,000 packets a second each way, profile cloud" \
 		"$(_ha_numbers "${lost[@]}")" "the same time without" "$(_ha_numbers "${idle[@]}")"
+}
+
+# _ha_rolling NAME HOW [upgrade]: of both gateways, on the active one and on the standby one in turn. An upgrade is to
+# the other of two builds each time.
+_ha_rolling() {
+	local i at kind=${3:-restart} lost=() old
+	# shellcheck source-path=SCRIPTDIR/../netns
+	. "$LAB_HOME/rolling.sh"
+	_ha_up "profile: cloud" || return
+	for ((i = 0; i < (CHANGES + 2) / 3; i++)); do
+		at=$(active_of fra)
+		((i % 2)) && at=$(_ha_other "$at")
+		if [[ $kind = upgrade ]]; then
+			rolling_install "$( ((i % 2)) && echo "$LAB_BUILD/netpasd" || echo "$LAB_BUILD/lab/next/netpasd")" \
+				fra-a fra-b || return
+		fi
+		_ha_traffic && rolling "$at" "$kind" --soak 3 >"$LAB_DIR/rolling.out" && _ha_traffic_end || {
+			cat "$LAB_DIR/rolling.out" >&2
+			return 1
+		}
+		lost+=("$(_ha_lost)")
+	done
+	lab_clear
+	old=$(_ha_old_restarts) || return
+	result "$1" packets "$2, under 1,000 packets a second each way, profile cloud" "$(_ha_numbers "${lost[@]}")" \
+		"keepalived and the engine of both gateways are restarted, the standby one first; default timers, one WireGuard key that moves with the VIP" \
+		"$(array <<<"$old")"
+}
+rolling_restart_lost() {
+	_ha_rolling rolling_restart_lost \
+		"netpas rolling restart: netpasd, keepalived and engines of both gateways, one after the other"
+}
+rolling_upgrade_lost() {
+	_ha_rolling rolling_upgrade_lost \
+		"netpas rolling upgrade of both gateways to another build, whose programs' maps have another layout, and back in turn" upgrade
 }
 
 # _ha_apart on|off: the gateways' switch ports hear everybody but each other.
@@ -381,6 +418,24 @@ _ha_old_stops() {
 		_ha_lost
 		_ha_old_keepalived "$g"
 		lab_wait "the first gateway" 60 _ha_has_vip fra-a && _ha_old_ready || return
+	done
+}
+# The engine is where the VIP is, and goes and comes with that.
+_ha_old_restarts() {
+	local i g active
+	_ha_old_up || return
+	for ((i = 0; i < (CHANGES + 5) / 6; i++)); do
+		_ha_traffic || return
+		active=$(_ha_old_active)
+		for g in "$(_ha_other "$active")" "$active"; do
+			lab_in "$g" pkill -TERM keepalived
+			lab_wait "its end" 10 fails lab_in "$g" pgrep keepalived
+			lab_in "$g" pkill -TERM wireguard-go
+			_ha_old_keepalived "$g"
+			lab_wait "the first gateway" 60 _ha_has_vip fra-a && _ha_old_ready || return
+		done
+		_ha_traffic_end || return
+		_ha_lost
 	done
 }
 _ha_old_heals() {

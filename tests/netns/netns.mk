@@ -2,10 +2,23 @@
 # The lab in network namespaces: its tools, its tests, the demo.
 
 LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert squat)
+# Another build, of another version and with another layout of the programs' maps: to be upgraded to.
+NEXT       := $(BUILD)/lab/next/netpasd
+NEXT_SRCS  := netpasd status rolling_node forwarding programs
+NEXT_DEFS  := -UNETPAS_VERSION -DNETPAS_VERSION='"$(VERSION)-next"' -DDP_VERSION=65000
+
 NETNS_BINS := $(patsubst tests/netns/%.c,$(BUILD)/netns/%,$(wildcard tests/netns/test_*.c))
 
 .PHONY: lab-tools netns-bins check-netns demo lab
-lab-tools: $(LAB_TOOLS)
+lab-tools: $(LAB_TOOLS) $(NEXT)
+$(NEXT): $(NEXT_SRCS:%=appliance/%.c) $(BPF_OBJ) $(BUILD)/libnetpas.a
+	$(call say,NEXT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -DDP_VERSION=65000 -c -o $(@D)/dataplane.o bpf/dataplane.bpf.c
+	$(Q)$(call embed,$(@D)/dataplane.o,$(@D)/image.o)
+	$(Q)for name in $(NEXT_SRCS); do $(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) $(NEXT_DEFS) \
+		-c -o $(@D)/$$name.o appliance/$$name.c || exit; done
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(NEXT_SRCS:%=$(@D)/%.o) $(@D)/image.o $(BUILD)/libnetpas.a $(PKG_LIBS)
 $(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
