@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 #define DP_PIN_DIR "/sys/fs/bpf/netpas"
-#ifndef DP_VERSION /* a test of upgrades builds another one */
+#ifndef DP_VERSION   /* a test of upgrades builds another one */
 #define DP_VERSION 3 /* of the maps' layout; pinned maps of another one are not adopted */
 #endif
 

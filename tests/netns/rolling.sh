@@ -23,7 +23,7 @@ topology_start() {
 	(($#)) || set -- "${GATEWAYS[@]}" "${POPS[@]}"
 	for g; do
 		[[ -e $ROLLING_DIR/$g/netpasd ]] || rolling_install "$LAB_BUILD/netpasd" "$g"
-		lab_daemon "$g" netpasd "$ROLLING_DIR/$g/netpasd" -v
+		lab_daemon -w 20000000 "$g" netpasd "$ROLLING_DIR/$g/netpasd" -v
 	done
 }
 
@@ -91,9 +91,11 @@ rolling_ends() {
 	contains "$(<"$LAB_DIR/rolling.out")" "$2"
 }
 
+# rolling_kill SIGNAL: to the command itself: nsenter's child, whose parent is lab_in's shell.
 rolling_kill() {
-	# lab_in's shell, whose child is nsenter, whose child it is.
-	pkill -KILL -P "$(pgrep -P "$ROLLING_PID")" || pkill -KILL -P "$ROLLING_PID" || return
-	wait "$ROLLING_PID"
-	return 0
+	pkill "-$1" -P "$(pgrep -P "$ROLLING_PID")"
+}
+
+rolling_killed() {
+	rolling_kill KILL && { wait "$ROLLING_PID" 2>/dev/null; (($? == 137)); }
 }
