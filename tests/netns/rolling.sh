@@ -44,7 +44,7 @@ _rolling_follow() {
 	local line
 	while read -r line; do
 		echo "$line"
-		[[ $line = *"waiting until "*" is as good"* ]] || continue
+		[[ $line = *" s  waiting until "*" is as good"* ]] || continue
 		line=${line#*waiting until }
 		rolling_buffers "${line%% *}" >/dev/null 2>&1
 	done
@@ -76,9 +76,9 @@ rolling_begin() {
 	ROLLING_PID=$!
 }
 
-# rolling_reaches TEXT: it has said so.
+# rolling_reaches TEXT: it is at the step that it calls so; the plan, before that, has no times.
 rolling_reaches() {
-	lab_wait "it" 40 grep -qF "$1" "$LAB_DIR/rolling.out" && return
+	lab_wait "it" 40 grep -qF " s  $1" "$LAB_DIR/rolling.out" && return
 	cat "$LAB_DIR/rolling.out"
 	return 1
 }
