@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -171,6 +173,17 @@ static void send_by_lane(const struct beacon *beacon, uint16_t id, const struct 
 		     sizeof(to));
 }
 
+/* Of this node's LAN, as it is now; nothing where it has none. */
+static void tell_mac(const struct beacon *beacon, struct hello *hello)
+{
+	struct ifreq ifr = { .ifr_flags = 0 };
+
+	memcpy(ifr.ifr_name, beacon->config->node.lan,
+	       strnlen(beacon->config->node.lan, sizeof(ifr.ifr_name) - 1));
+	if (!ioctl(beacon->fd, SIOCGIFHWADDR, &ifr) && ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER)
+		memcpy(hello->lan_mac, ifr.ifr_hwaddr.sa_data, sizeof(hello->lan_mac));
+}
+
 static void send_hello(struct beacon *beacon, size_t i, const struct role_claim *self)
 {
 	struct beacon_peer *peer = &beacon->peers[i];
@@ -193,6 +206,8 @@ static void send_hello(struct beacon *beacon, size_t i, const struct role_claim 
 	};
 
 	private->sent_us[hello.sequence % 16] = now;
+	if (is_partner(beacon, i))
+		tell_mac(beacon, &hello);
 	hello_encode(&hello, buf);
 	for (size_t l = 0; l < CONFIG_LANES_MAX; l++) {
 		const struct lane *lane = &private->lanes[l];
@@ -281,10 +296,12 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 	private->heard_sequence = hello->sequence;
 	compare_digest(beacon, i);
 	beacon->handlers.seen(hello->seen_generation, beacon->handlers.data);
-	if (is_partner(beacon, i))
+	if (is_partner(beacon, i)) {
+		beacon->handlers.partner_mac(hello->lan_mac, beacon->handlers.data);
 		beacon->handlers.seen(hello->generation, beacon->handlers.data);
-	else if (changed)
+	} else if (changed) {
 		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
+	}
 }
 
 static void lane_set(struct beacon *beacon, size_t i, size_t number, enum beacon_lane state)

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "hello.h"
 #include "role.h"
 
 struct sd_event;
@@ -60,6 +61,8 @@ struct beacon_handlers {
 	void (*site_changed)(size_t site, void *data);
 	/* Somebody says that this generation was claimed by this node's own site. */
 	void (*seen)(uint64_t generation, void *data);
+	/* The partner says hello, and this is its LAN's MAC (ha/hello.h). */
+	void (*partner_mac)(const uint8_t mac[static HELLO_MAC_LEN], void *data);
 	/* beacon_lane() has changed for a lane. */
 	void (*lane_changed)(void *data);
 	void *data;

@@ -30,6 +30,7 @@
 #include "log.h"
 #include "mtu.h"
 #include "pair.h"
+#include "partner_mac.h"
 #include "realtime.h"
 #include "rolling_node.h"
 #include "route.h"
@@ -436,6 +437,8 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 	if (!d->config)
 		choices_adopt(&d->kernel, candidate.config, candidate.choices);
 	rc = make_wanted(candidate.config, candidate.choices, candidate.engine, &candidate.wanted);
+	if (!rc)
+		rc = partner_mac_carry(d, candidate.config, candidate.wanted);
 	if (rc)
 		goto err;
 	if (d->config)
@@ -666,6 +669,7 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		.self = tell_self,
 		.site_changed = site_changed,
 		.seen = generation_seen,
+		.partner_mac = partner_mac_told,
 		.lane_changed = lane_changed,
 	};
 	struct steering_handlers steering_handlers = {
@@ -753,6 +757,7 @@ void daemon_free(struct daemon *d)
 		return;
 	control_free(d->control);
 	pair_free(d->pair);
+	partner_mac_free(d->partner_mac);
 	watch_free(d->watch);
 	sd_event_source_disable_unref(d->repair);
 	sd_event_source_disable_unref(d->check);

@@ -17,6 +17,7 @@ struct control;
 struct drill_agent;
 struct health_monitor;
 struct pair;
+struct partner_mac;
 struct rolling_node;
 struct sd_event;
 struct sd_event_source;
@@ -46,7 +47,8 @@ struct daemon {
 	struct kernel kernel;
 	struct vrrp *vrrp;
 	struct beacon *beacon;
-	struct pair *pair; /* NULL: not begun yet */
+	struct pair *pair;		 /* NULL: not begun yet */
+	struct partner_mac *partner_mac; /* NULL: nothing was waited for yet */
 	struct steering *steering;
 	struct health_monitor *health;
 	struct control *control;

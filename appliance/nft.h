@@ -20,6 +20,12 @@ void nft_close(struct nft *nft);
  */
 int nft_read(struct nft *nft, const struct ruleset *wanted, struct ruleset **ret_ruleset);
 
+/*
+ * The elements of one set alone, as far as they could be ours, whatever else the table holds. 0, or
+ * -ENOENT: there is no such set; or -errno.
+ */
+int nft_read_set(struct nft *nft, enum ruleset_set set, struct ruleset **ret_ruleset);
+
 /* Make the table exactly this, in one transaction (old and new never mix for a packet). */
 int nft_replace(struct nft *nft, const struct ruleset *ruleset);
 

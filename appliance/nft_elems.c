@@ -116,6 +116,19 @@ static void put_clamped(char **at, const struct ruleset_elem *elem)
 	put_elem(at, &elem->mark, NULL, sizeof(elem->mark), NULL, 0);
 }
 
+static void put_mac(char **at, const struct ruleset_elem *elem)
+{
+	put_elem(at, elem->mac, NULL, sizeof(elem->mac), NULL, 0);
+}
+
+static void put_interface(char **at, const struct ruleset_elem *elem)
+{
+	char key[sizeof(elem->ifname)] = "";
+
+	memcpy(key, elem->ifname, strnlen(elem->ifname, sizeof(elem->ifname) - 1));
+	put_elem(at, key, NULL, sizeof(key), NULL, 0);
+}
+
 static void put_allow(char **at, const struct ruleset_elem *elem)
 {
 	const uint16_t len = (uint16_t)(ip_bits(elem->prefix.addr.family) / 8);
@@ -136,6 +149,7 @@ static void (*const puts_elem[RULESET_SET_MAX])(char **at, const struct ruleset_
 	[RULESET_NODES4] = put_node,	[RULESET_NODES6] = put_node,
 	[RULESET_TUNNELS] = put_tunnel, [RULESET_CLAMPED] = put_clamped,
 	[RULESET_ALLOW4] = put_allow,	[RULESET_ALLOW6] = put_allow,
+	[RULESET_PAIR_MAC] = put_mac,	[RULESET_PAIR_ANY] = put_interface,
 };
 
 size_t nft_elems_size(const struct ruleset_elems *elems)
@@ -415,6 +429,21 @@ static bool point_clamped(enum ruleset_set set, const struct point *point, struc
 	return true;
 }
 
+static bool point_mac(enum ruleset_set set, const struct point *point, struct ruleset_elem *ret)
+{
+	(void)set;
+	memcpy(ret->mac, point->key, sizeof(ret->mac));
+	return true;
+}
+
+static bool point_interface(enum ruleset_set set, const struct point *point,
+			    struct ruleset_elem *ret)
+{
+	(void)set;
+	memcpy(ret->ifname, point->key, sizeof(ret->ifname));
+	return !ret->ifname[sizeof(ret->ifname) - 1];
+}
+
 static bool point_allow(enum ruleset_set set, const struct point *point, struct ruleset_elem *ret)
 {
 	const uint8_t family = set_family(set);
@@ -440,6 +469,8 @@ static const struct {
 	[RULESET_CLAMPED] = { 4, point_clamped },
 	[RULESET_ALLOW4] = { KEY_ALLOW(4), point_allow },
 	[RULESET_ALLOW6] = { KEY_ALLOW(16), point_allow },
+	[RULESET_PAIR_MAC] = { RULESET_MAC_LEN, point_mac },
+	[RULESET_PAIR_ANY] = { RULESET_IFNAME_LEN, point_interface },
 };
 
 int nft_elems_finish(struct nft_elems *elems, struct ruleset *ruleset, bool *ret_intact)
@@ -481,7 +512,12 @@ static void describe_point(enum ruleset_set set, const struct point *point, char
 
 	switch (set) {
 	case RULESET_TUNNELS:
+	case RULESET_PAIR_ANY:
 		snprintf(buf, size, "%.15s", (const char *)point->key);
+		break;
+	case RULESET_PAIR_MAC:
+		snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", point->key[0], point->key[1],
+			 point->key[2], point->key[3], point->key[4], point->key[5]);
 		break;
 	case RULESET_CLAMPED:
 		memcpy(&mark, point->key, sizeof(mark));

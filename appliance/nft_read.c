@@ -289,6 +289,25 @@ static int ask_elems(struct nft *nft, enum ruleset_set set, struct ruleset *rule
 	return rc;
 }
 
+int nft_read_set(struct nft *nft, enum ruleset_set set, struct ruleset **ret_ruleset)
+{
+	struct ruleset *ruleset = ruleset_new();
+	bool intact = true;
+	int rc = ruleset ? -EINTR : -ENOMEM;
+
+	nft->error[0] = '\0';
+	for (int i = 0; i < READ_TRIES && rc == -EINTR; i++) {
+		ruleset->sets[set].n = 0;
+		rc = ask_elems(nft, set, ruleset, &intact);
+	}
+	if (rc) {
+		ruleset_free(ruleset);
+		return rc;
+	}
+	*ret_ruleset = ruleset;
+	return 0;
+}
+
 static bool all_seen(struct reading *reading)
 {
 	for (enum nft_chain i = 0; i < NFT_CHAIN_MAX; i++) {

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -42,6 +43,7 @@
 
 /* Offsets in the headers, bytes. */
 enum {
+	ETHER_SOURCE = 6,
 	IP4_TTL = 8,
 	IP4_PROTO = 9,
 	IP4_CHECKSUM = 10,
@@ -325,6 +327,24 @@ static void vrrp_of_pair6(struct nft_builder *b, unsigned int arg)
 	nft_expr_cmp(b, NFT_CMP_EQ, b->params->pair6.bytes, 16);
 }
 
+static void iif_any_mac(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	nft_expr_meta(b, NFT_META_IIFNAME, NFT_REG_1);
+	nft_expr_lookup(b, RULESET_PAIR_ANY);
+}
+
+static void from_pair_mac(struct nft_builder *b, unsigned int arg)
+{
+	const uint16_t ethernet = ARPHRD_ETHER;
+
+	(void)arg;
+	nft_expr_meta(b, NFT_META_IIFTYPE, NFT_REG_1);
+	nft_expr_cmp(b, NFT_CMP_EQ, &ethernet, sizeof(ethernet));
+	nft_expr_payload(b, NFT_PAYLOAD_LL_HEADER, ETHER_SOURCE, RULESET_MAC_LEN, NFT_REG_1);
+	nft_expr_lookup(b, RULESET_PAIR_MAC);
+}
+
 /* The tunnel to the other gateway, as it comes on the LAN. */
 static void udp_of_pair(struct nft_builder *b, unsigned int arg)
 {
@@ -496,16 +516,16 @@ struct rule {
 		void (*add)(struct nft_builder *b, unsigned int arg);
 		unsigned int arg;
 	} terms[RULE_TERMS];
-	size_t needs; /* offset in params of the address without which there is no such rule */
+	size_t needs; /* offset in params of what there has to be for such a rule */
 };
 
 #define RULE(CHAIN, ...)                              \
 	{                                             \
 		NFT_CHAIN_##CHAIN, { __VA_ARGS__ }, 0 \
 	}
-#define RULE_IF(ADDRESS, CHAIN, ...)                                                         \
-	{                                                                                    \
-		NFT_CHAIN_##CHAIN, { __VA_ARGS__ }, offsetof(struct ruleset_params, ADDRESS) \
+#define RULE_IF(MEMBER, CHAIN, ...)                                                         \
+	{                                                                                   \
+		NFT_CHAIN_##CHAIN, { __VA_ARGS__ }, offsetof(struct ruleset_params, MEMBER) \
 	}
 #define GO(CHAIN)                     \
 	{                             \
@@ -595,8 +615,8 @@ static const struct rule rules[] = {
 	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
 	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, DROP(MESH_STRANGER)),
-	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, ACCEPT),
-	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, ACCEPT),
+	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, GO(INPUT_VRRP)),
+	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, GO(INPUT_VRRP)),
 	RULE(INPUT, { proto, PROTO_VRRP }, DROP(VRRP)),
 	/* Before the answers: a stranger's echos after the first belong to a connection. */
 	RULE(INPUT, { iif_lan, 0 }, { icmp4, ICMP_ECHO }, ACCEPT),
@@ -638,6 +658,11 @@ static const struct rule rules[] = {
 	RULE(INPUT_PAIR, { tcp_pair, 0 }, ACCEPT),
 	RULE(INPUT_PAIR, { answer, 0 }, ACCEPT),
 	RULE(INPUT_PAIR, DROP(TUNNEL_LINK)),
+
+	/* In the other gateway's name: a stranger may say so too, but not in frames of that gateway. */
+	RULE(INPUT_VRRP, { iif_any_mac, 0 }, ACCEPT),
+	RULE(INPUT_VRRP, { from_pair_mac, 0 }, ACCEPT),
+	RULE(INPUT_VRRP, DROP(VRRP_MAC)),
 
 	RULE(ICMP_ERROR, { icmp4, ICMP_DEST_UNREACH }, ACCEPT),
 	RULE(ICMP_ERROR, { icmp4, ICMP_TIME_EXCEEDED }, ACCEPT),
@@ -683,10 +708,10 @@ static const struct rule rules[] = {
 
 static bool rule_applies(const struct rule *rule, const struct ruleset_params *params)
 {
-	/* The first member of params is no address. */
-	const struct ip_addr *needed = (const void *)((const char *)params + rule->needs);
+	/* An address begins with its family, and IP_NONE is 0. The first member is nothing of the kind. */
+	const uint8_t *needed = (const uint8_t *)params + rule->needs;
 
-	return !rule->needs || needed->family != IP_NONE;
+	return !rule->needs || *needed;
 }
 
 static int build_rule(const struct rule *rule, struct nft_builder *b, struct nft_table *table)

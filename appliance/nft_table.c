@@ -23,6 +23,7 @@ const char *const nft_chain_names[NFT_CHAIN_MAX] = {
 	[NFT_CHAIN_INPUT] = "input",
 	[NFT_CHAIN_INPUT_TUNNEL] = "input_tunnel",
 	[NFT_CHAIN_INPUT_PAIR] = "input_pair",
+	[NFT_CHAIN_INPUT_VRRP] = "input_vrrp",
 	[NFT_CHAIN_ICMP_ERROR] = "icmp_error",
 	[NFT_CHAIN_OUTPUT] = "output",
 	[NFT_CHAIN_OUTPUT_OTHER] = "output_other",
@@ -41,6 +42,7 @@ const char *const nft_count_names[NFT_COUNT_MAX] = {
 	[NFT_COUNT_DROP_FORWARD] = "drop_forward",
 	[NFT_COUNT_DROP_MESH_STRANGER] = "drop_mesh_stranger",
 	[NFT_COUNT_DROP_VRRP] = "drop_vrrp",
+	[NFT_COUNT_DROP_VRRP_MAC] = "drop_vrrp_mac",
 	[NFT_COUNT_DROP_INPUT] = "drop_input",
 };
 
@@ -62,6 +64,7 @@ static const struct {
 enum {
 	TYPE_IPV4 = 7,
 	TYPE_IPV6 = 8,
+	TYPE_ETHER = 9,
 	TYPE_PROTO = 12,
 	TYPE_PORT = 13,
 	TYPE_MARK = 19,
@@ -94,6 +97,8 @@ static const struct {
 			     24,
 			     ORDER_NONE,
 			     { 16, 1, 2 } },
+	[RULESET_PAIR_MAC] = { 0, TYPE_ETHER, RULESET_MAC_LEN, ORDER_NETWORK, { 0 } },
+	[RULESET_PAIR_ANY] = { 0, TYPE_IFNAME, RULESET_IFNAME_LEN, ORDER_HOST, { 0 } },
 };
 
 static int build_chains(struct nft_table *table)

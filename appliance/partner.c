@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "pair.h"
+#include "partner_mac.h"
 #include "wanted.h"
 #include "wireguard.h"
 
@@ -67,7 +68,7 @@ static void add_problems(const struct beacon_peer *peer, const char *name, json_
 json_t *partner_status(struct daemon *d, json_t *problems)
 {
 	const struct beacon_peer *peer = d->config->is_relay ? NULL : beacon_partner(d->beacon);
-	char ifname[CONFIG_IFNAME_LEN], digest[20];
+	char ifname[CONFIG_IFNAME_LEN], digest[20], mac[PARTNER_MAC_STRLEN];
 	const char *name;
 	json_t *json;
 
@@ -88,6 +89,8 @@ json_t *partner_status(struct daemon *d, json_t *problems)
 	json_object_set_new(json, "generation", json_integer((json_int_t)peer->generation));
 	json_object_set_new(json, "digest", peer->received ? json_string(digest) : json_null());
 	json_object_set_new(json, "config_matches", json_boolean(peer->received && !peer->differs));
+	json_object_set_new(json, "vrrp_mac",
+			    partner_mac_format(d, mac) ? json_string(mac) : json_null());
 	json_object_set_new(json, "rtt_ms",
 			    peer->rtt_us ? json_real(peer->rtt_us / 1000.0) : json_null());
 	return json;

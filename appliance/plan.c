@@ -521,6 +521,13 @@ static void elem_format(struct text *text, enum ruleset_set set, char sign,
 	case RULESET_TUNNELS:
 		text_add(text, "%s mark %#x", elem->ifname, elem->mark);
 		break;
+	case RULESET_PAIR_MAC:
+		text_add(text, "%02x:%02x:%02x:%02x:%02x:%02x", elem->mac[0], elem->mac[1],
+			 elem->mac[2], elem->mac[3], elem->mac[4], elem->mac[5]);
+		break;
+	case RULESET_PAIR_ANY:
+		text_add(text, "%s", elem->ifname);
+		break;
 	case RULESET_CLAMPED:
 		text_add(text, "mark %#x", elem->mark);
 		break;
@@ -564,6 +571,7 @@ static void elems_count(struct text *text, const struct plan *plan)
 		{ "tunnels", RULESET_TUNNELS, RULESET_TUNNELS },
 		{ "clamped sites", RULESET_CLAMPED, RULESET_CLAMPED },
 		{ "allowed", RULESET_ALLOW4, RULESET_ALLOW6 },
+		{ "sources of VRRP", RULESET_PAIR_MAC, RULESET_PAIR_ANY },
 	};
 	const char *separator = "";
 

@@ -8,9 +8,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *const ruleset_set_names[RULESET_SET_MAX] = {
-	[RULESET_SITES4] = "sites4", [RULESET_SITES6] = "sites6",   [RULESET_NODES4] = "nodes4",
-	[RULESET_NODES6] = "nodes6", [RULESET_TUNNELS] = "tunnels", [RULESET_CLAMPED] = "clamped",
-	[RULESET_ALLOW4] = "allow4", [RULESET_ALLOW6] = "allow6",
+	[RULESET_SITES4] = "sites4",	 [RULESET_SITES6] = "sites6",
+	[RULESET_NODES4] = "nodes4",	 [RULESET_NODES6] = "nodes6",
+	[RULESET_TUNNELS] = "tunnels",	 [RULESET_CLAMPED] = "clamped",
+	[RULESET_ALLOW4] = "allow4",	 [RULESET_ALLOW6] = "allow6",
+	[RULESET_PAIR_MAC] = "pair_mac", [RULESET_PAIR_ANY] = "pair_any",
 };
 
 struct ruleset *ruleset_new(void)
@@ -83,6 +85,16 @@ static int compare_allow(const struct ruleset_elem *a, const struct ruleset_elem
 	return order ? order : ip_prefix_compare(&a->prefix, &b->prefix);
 }
 
+static int compare_mac(const struct ruleset_elem *a, const struct ruleset_elem *b)
+{
+	return memcmp(a->mac, b->mac, sizeof(a->mac));
+}
+
+static int compare_interface(const struct ruleset_elem *a, const struct ruleset_elem *b)
+{
+	return strncmp(a->ifname, b->ifname, sizeof(a->ifname));
+}
+
 static bool prefix_covers(const struct ruleset_elem *a, const struct ruleset_elem *b)
 {
 	return a->prefix.len <= b->prefix.len && ip_prefix_overlaps(&a->prefix, &b->prefix);
@@ -105,6 +117,7 @@ static elem_compare *const compares[RULESET_SET_MAX] = {
 	[RULESET_NODES4] = compare_node,    [RULESET_NODES6] = compare_node,
 	[RULESET_TUNNELS] = compare_tunnel, [RULESET_CLAMPED] = compare_clamped,
 	[RULESET_ALLOW4] = compare_allow,   [RULESET_ALLOW6] = compare_allow,
+	[RULESET_PAIR_MAC] = compare_mac,   [RULESET_PAIR_ANY] = compare_interface,
 };
 
 int ruleset_elem_compare(enum ruleset_set set, const struct ruleset_elem *a,
@@ -132,6 +145,8 @@ static bool elem_says(enum ruleset_set set, const struct ruleset_elem *a,
 	case RULESET_NODES6:
 	case RULESET_TUNNELS:
 	case RULESET_CLAMPED:
+	case RULESET_PAIR_MAC:
+	case RULESET_PAIR_ANY:
 	case RULESET_SET_MAX:
 		break;
 	}
@@ -162,6 +177,28 @@ void ruleset_sort(struct ruleset *ruleset)
 		}
 		elems->n = kept;
 	}
+}
+
+int ruleset_pin(struct ruleset *ruleset, const uint8_t *mac)
+{
+	struct ruleset_elem *elem;
+
+	ruleset->sets[RULESET_PAIR_MAC].n = ruleset->sets[RULESET_PAIR_ANY].n = 0;
+	elem = ruleset_add(ruleset, mac ? RULESET_PAIR_MAC : RULESET_PAIR_ANY);
+	if (!elem)
+		return -ENOMEM;
+	if (mac)
+		memcpy(elem->mac, mac, sizeof(elem->mac));
+	else
+		memcpy(elem->ifname, ruleset->params.lan, sizeof(elem->ifname));
+	return 0;
+}
+
+const uint8_t *ruleset_pinned(const struct ruleset *ruleset)
+{
+	const struct ruleset_elems *macs = &ruleset->sets[RULESET_PAIR_MAC];
+
+	return macs->n ? macs->v[0].mac : NULL;
 }
 
 bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_params *b)

@@ -10,6 +10,8 @@
  *	tunnels		concatenated set: tunnel interface name . mark of the peer's site
  *	clamped		set: marks of the remote sites towards which the TCP MSS is clamped
  *	allow4, allow6	concatenated interval set: source . protocol . port (management)
+ *	pair_mac	set: the MAC from which alone the other gateway's VRRP comes
+ *	pair_any	set: the LAN interface, while that MAC is not known for sure; one of both is empty
  */
 #ifndef NETPAS_RULESET_H
 #define NETPAS_RULESET_H
@@ -22,6 +24,7 @@
 
 #define RULESET_IFNAME_LEN 16 /* IFNAMSIZ */
 #define RULESET_TABLE "netpas"
+#define RULESET_MAC_LEN 6
 
 enum ruleset_set {
 	RULESET_SITES4,
@@ -32,6 +35,8 @@ enum ruleset_set {
 	RULESET_CLAMPED,
 	RULESET_ALLOW4,
 	RULESET_ALLOW6,
+	RULESET_PAIR_MAC,
+	RULESET_PAIR_ANY,
 	RULESET_SET_MAX,
 };
 extern const char *const ruleset_set_names[RULESET_SET_MAX];
@@ -56,7 +61,8 @@ struct ruleset_params {
 struct ruleset_elem {
 	union {
 		struct ip_prefix prefix;	 /* sites, nodes (host prefix), allow */
-		char ifname[RULESET_IFNAME_LEN]; /* tunnels */
+		char ifname[RULESET_IFNAME_LEN]; /* tunnels, pair_any */
+		uint8_t mac[RULESET_MAC_LEN];	 /* pair_mac */
 	};
 	uint8_t proto; /* allow: IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t port; /* allow */
@@ -90,6 +96,12 @@ void ruleset_sort(struct ruleset *ruleset);
  * removal and an addition in one transaction). */
 int ruleset_elem_compare(enum ruleset_set set, const struct ruleset_elem *a,
 			 const struct ruleset_elem *b);
+
+/* Take the other gateway's VRRP from this MAC alone; NULL: from any. 0 or -ENOMEM. */
+int ruleset_pin(struct ruleset *ruleset, const uint8_t *mac);
+
+/* That MAC; NULL: any. */
+const uint8_t *ruleset_pinned(const struct ruleset *ruleset);
 
 bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_params *b);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
 void wanted_ifname(uint16_t peer_id, uint8_t lane, char ret_ifname[static CONFIG_IFNAME_LEN])
@@ -521,6 +522,8 @@ static int add_gateway_ruleset(const struct config *config, struct state *state)
 		params->pair_link = ip_link_local(partner->id);
 		params->pair_port = (uint16_t)(config->mesh.port_base + partner->id);
 		wanted_ifname(partner->id, 0, params->pair_ifname);
+		if (ruleset_pin(state->ruleset, NULL))
+			return -ENOMEM;
 	}
 	return add_subnets(site, state);
 }

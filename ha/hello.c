@@ -17,8 +17,9 @@
  *	    32	    8	seen_generation
  *	    40	    8	digest
  *	    48	    8	rival_generation
+ *	    56	    6	lan_mac, that may be missing
  *
- * What a receiver does not look at, and what follows byte 56, later versions of the program may
+ * What a receiver does not look at, and what follows byte 62, later versions of the program may
  * use without a new version number. The version is judged before anything else, the length too,
  * so that a hello of another version is told from noise.
  */
@@ -45,6 +46,7 @@ enum {
 	OFF_SEEN_GENERATION = 32,
 	OFF_DIGEST = 40,
 	OFF_RIVAL_GENERATION = 48,
+	OFF_LAN_MAC = 56,
 };
 
 static void put(uint8_t *p, unsigned int bytes, uint64_t value)
@@ -81,6 +83,7 @@ void hello_encode(const struct hello *hello, uint8_t buf[static HELLO_LEN])
 	put(buf + OFF_SEEN_GENERATION, 8, hello->seen_generation);
 	put(buf + OFF_DIGEST, 8, hello->digest);
 	put(buf + OFF_RIVAL_GENERATION, 8, hello->rival_generation);
+	memcpy(buf + OFF_LAN_MAC, hello->lan_mac, HELLO_MAC_LEN);
 }
 
 static int id_valid(uint64_t id)
@@ -94,7 +97,7 @@ int hello_decode(const uint8_t *buf, size_t len, struct hello *ret_hello)
 		return -EBADMSG;
 	if (buf[OFF_VERSION] != HELLO_VERSION)
 		return -EPROTO;
-	if (len < HELLO_LEN || buf[OFF_ROLE] >= HELLO_ROLE_MAX ||
+	if (len < HELLO_LEN_MIN || buf[OFF_ROLE] >= HELLO_ROLE_MAX ||
 	    !id_valid(get(buf + OFF_FROM, 2)) || !id_valid(get(buf + OFF_TO, 2)))
 		return -EBADMSG;
 
@@ -112,5 +115,7 @@ int hello_decode(const uint8_t *buf, size_t len, struct hello *ret_hello)
 		.echo_sequence = (uint32_t)get(buf + OFF_ECHO_SEQUENCE, 4),
 		.echo_delay_us = (uint32_t)get(buf + OFF_ECHO_DELAY, 4),
 	};
+	if (len >= HELLO_LEN)
+		memcpy(ret_hello->lan_mac, buf + OFF_LAN_MAC, HELLO_MAC_LEN);
 	return 0;
 }

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HELLO_LEN 56
+#define HELLO_LEN 62
+#define HELLO_LEN_MIN 56 /* of older versions, which tell no lan_mac */
+#define HELLO_MAC_LEN 6
 #define HELLO_VERSION 1
 
 enum hello_role {
@@ -39,6 +41,8 @@ struct hello {
 	 * claims to be active; 0: it does not, as far as the sender knows.
 	 */
 	uint64_t rival_generation;
+	uint8_t lan_mac
+		[HELLO_MAC_LEN]; /* of the sender, told to its partner alone; all 0: not told */
 	uint32_t sequence;
 	uint32_t echo_sequence; /* last sequence received from the other end */
 	uint32_t echo_delay_us; /* between receiving that and sending this, for the round trip */

@@ -33,27 +33,6 @@ static struct nft *nft;
 
 /* -- Rulesets. -- */
 
-static struct ruleset_elem *add(struct ruleset *ruleset, enum ruleset_set set, const char *text,
-				uint32_t mark)
-{
-	struct ruleset_elem *elem = ruleset_add(ruleset, set);
-
-	assert_non_null(elem);
-	elem->mark = mark;
-	if (text)
-		assert_int_equal(ip_prefix_parse(text, &elem->prefix), 0);
-	return elem;
-}
-
-static void add_allow(struct ruleset *ruleset, enum ruleset_set set, const char *text,
-		      uint8_t proto, uint16_t port)
-{
-	struct ruleset_elem *elem = add(ruleset, set, text, 0);
-
-	elem->proto = proto;
-	elem->port = port;
-}
-
 /* With adjacent prefixes, first and last addresses of all, and both ends of prefix lengths. */
 static struct ruleset *make_ruleset(void)
 {
@@ -94,6 +73,7 @@ static struct ruleset *make_ruleset(void)
 	add_allow(ruleset, RULESET_ALLOW4, "192.0.2.9/32", IPPROTO_UDP, 65535);
 	add_allow(ruleset, RULESET_ALLOW6, "::/0", IPPROTO_TCP, 443);
 	add_allow(ruleset, RULESET_ALLOW6, "2001:db8::/32", IPPROTO_TCP, 22);
+	add_pair(ruleset, "lan0", 3);
 	ruleset_sort(ruleset);
 	return ruleset;
 }
@@ -303,6 +283,7 @@ static void test_change(void **state)
 	add(added, RULESET_CLAMPED, NULL, SITE3);
 	add_allow(added, RULESET_ALLOW4, "192.0.3.0/24", IPPROTO_TCP, 22);
 	add_allow(added, RULESET_ALLOW6, "2001:db9::/32", IPPROTO_TCP, 22);
+	add_pair(added, "lan1", 4);
 	assert_int_equal(nft_change(nft, removed->sets, added->sets), 0);
 	after = handles();
 	assert_string_equal(before, after);

@@ -185,35 +185,6 @@ static uint64_t counts_get(const struct counts *counts, const char *name)
 
 /* -- The gateway. -- */
 
-static struct ip_prefix prefix(const char *text)
-{
-	struct ip_prefix p;
-
-	assert_int_equal(ip_prefix_parse(text, &p), 0);
-	return p;
-}
-
-static struct ruleset_elem *add(struct ruleset *ruleset, enum ruleset_set set, const char *text,
-				uint32_t mark)
-{
-	struct ruleset_elem *elem = ruleset_add(ruleset, set);
-
-	assert_non_null(elem);
-	elem->mark = mark;
-	if (text)
-		elem->prefix = prefix(text);
-	return elem;
-}
-
-static void add_allow(struct ruleset *ruleset, enum ruleset_set set, const char *text,
-		      uint8_t proto, uint16_t port)
-{
-	struct ruleset_elem *elem = add(ruleset, set, text, 0);
-
-	elem->proto = proto;
-	elem->port = port;
-}
-
 static struct ruleset *make_ruleset(void)
 {
 	struct ruleset *ruleset = ruleset_new();
@@ -247,6 +218,7 @@ static struct ruleset *make_ruleset(void)
 	add_allow(ruleset, RULESET_ALLOW4, "10.2.0.0/24", IPPROTO_TCP, 22);
 	add_allow(ruleset, RULESET_ALLOW6, "2001:db8:2::/48", IPPROTO_UDP, 161);
 	add_allow(ruleset, RULESET_ALLOW6, "fd00:10:2::/64", IPPROTO_UDP, 161);
+	assert_int_equal(ruleset_pin(ruleset, NULL), 0);
 	ruleset_sort(ruleset);
 	return ruleset;
 }
@@ -743,6 +715,33 @@ static void test_change_keeps_counts(void **state)
 	ruleset_free(change);
 }
 
+/* These devices have no MACs: once the partner's is known nothing has it. */
+static void test_vrrp_of_one_mac(void **state)
+{
+	static const uint8_t mac[RULESET_MAC_LEN] = { 2, 0, 0, 0, 0, 3 };
+	static const struct fate any = { LAN, ADVERT("172.16.1.3", LAN4, 255), ACCEPT, NOWHERE };
+	static const struct fate fates[] = {
+		{ LAN, ADVERT("172.16.1.3", LAN4, 255), "drop_vrrp_mac", NOWHERE },
+		{ LAN, ADVERT("fd00:16:1::3", LAN6, 255), "drop_vrrp_mac", NOWHERE },
+		{ LAN, ADVERT("172.16.1.4", LAN4, 255), "drop_vrrp", NOWHERE },
+		{ LAN, UDP("172.16.1.3", LAN4, 16386), ACCEPT, NOWHERE },
+	};
+	struct ruleset *before = make_ruleset(), *after = make_ruleset();
+	struct ruleset_elems remove[RULESET_SET_MAX] = { 0 }, put[RULESET_SET_MAX] = { 0 };
+
+	(void)state;
+	assert_int_equal(ruleset_pin(after, mac), 0);
+	remove[RULESET_PAIR_ANY] = before->sets[RULESET_PAIR_ANY];
+	put[RULESET_PAIR_MAC] = after->sets[RULESET_PAIR_MAC];
+	assert_int_equal(nft_change(nft, remove, put), 0);
+	for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++)
+		assert_fate(&fates[i]);
+	assert_int_equal(nft_change(nft, put, remove), 0);
+	assert_fate(&any);
+	ruleset_free(before);
+	ruleset_free(after);
+}
+
 /* Strangers get a hundred echos at once; the LAN as many as it likes. The last test. */
 static void test_echo_limit(void **state)
 {
@@ -789,6 +788,7 @@ int main(void)
 		cmocka_unit_test(test_mss),
 		cmocka_unit_test(test_foreign_bits_of_the_mark),
 		cmocka_unit_test(test_change_keeps_counts),
+		cmocka_unit_test(test_vrrp_of_one_mac),
 		cmocka_unit_test(test_echo_limit),
 	};
 

@@ -271,6 +271,31 @@ static void test_params_equal_sees_each_member(void **state)
 		assert_false(ruleset_params_equal(&params, &others[i]));
 }
 
+static void test_pin_is_one_or_any(void **state)
+{
+	static const uint8_t one[RULESET_MAC_LEN] = { 2, 0, 0, 0, 0, 1 };
+	static const uint8_t two[RULESET_MAC_LEN] = { 2, 0, 0, 0, 0, 2 };
+	static const uint8_t *const pins[] = { NULL, one, two, NULL, two, two, NULL, NULL };
+	struct ruleset *ruleset = ruleset_new();
+
+	(void)state;
+	assert_non_null(ruleset);
+	ruleset->params = make_params();
+	assert_null(ruleset_pinned(ruleset));
+	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		assert_int_equal(ruleset_pin(ruleset, pins[i]), 0);
+		ruleset_sort(ruleset);
+		assert_int_equal(ruleset->sets[RULESET_PAIR_MAC].n, pins[i] ? 1 : 0);
+		assert_int_equal(ruleset->sets[RULESET_PAIR_ANY].n, pins[i] ? 0 : 1);
+		if (pins[i])
+			assert_memory_equal(ruleset_pinned(ruleset), pins[i], RULESET_MAC_LEN);
+		else
+			assert_string_equal(ruleset->sets[RULESET_PAIR_ANY].v[0].ifname,
+					    ruleset->params.lan);
+	}
+	ruleset_free(ruleset);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -292,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_sort_is_stable_on_random_sets),
 		cmocka_unit_test(test_compare_by_what_makes_the_key),
 		cmocka_unit_test(test_params_equal_sees_each_member),
+		cmocka_unit_test(test_pin_is_one_or_any),
 		cmocka_unit_test(test_names),
 	};
 
