@@ -422,12 +422,10 @@ static void tcp_pair(struct nft_builder *b, unsigned int arg)
 	is_port(b, NFT_CMP_EQ, b->params->hello_port);
 }
 
-/* What drills say to each other. Ports of lanes with id 0: no tunnel has them. 0: no room, never met. */
+/* What drills say to each other. Ports of lanes with id 0: no tunnel has them. */
 static void udp_drill(struct nft_builder *b, unsigned int lane)
 {
-	const unsigned int port = b->params->hello_port + lane * CONFIG_LANE_PORTS;
-
-	udp_to(b, port <= UINT16_MAX ? port : 0);
+	udp_to(b, b->params->hello_port + lane * CONFIG_LANE_PORTS);
 }
 
 static void icmp4(struct nft_builder *b, unsigned int type)
@@ -612,8 +610,8 @@ static const struct rule rules[] = {
 	RULE(INPUT, { iif_tunnel, 0 }, GO(INPUT_TUNNEL)),
 	RULE_IF(pair_outer, INPUT, { iif_lan, 0 }, { udp_of_pair, 0 }, ACCEPT),
 	/* Signed; who may say what is looked at there. Before the mesh's ports, as lanes span these. */
-	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
-	RULE(INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
+	RULE_IF(drills, INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
+	RULE_IF(drills, INPUT, { iif_lan, 0 }, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT, { udp_mesh, PORT_DEST }, DROP(MESH_STRANGER)),
 	RULE_IF(pair4, INPUT, { iif_lan, 0 }, { vrrp_of_pair4, 0 }, GO(INPUT_VRRP)),
 	RULE_IF(pair6, INPUT, { iif_lan, 0 }, { vrrp_of_pair6, 0 }, GO(INPUT_VRRP)),
@@ -648,8 +646,8 @@ static const struct rule rules[] = {
 	RULE(INPUT_TUNNEL, { from_link, 0 }, { udp_hello, 0 }, ACCEPT),
 	RULE_IF(pair_link, INPUT_TUNNEL, { from_pair, 0 }, GO(INPUT_PAIR)),
 	RULE(INPUT_TUNNEL, { from_link, 0 }, DROP(TUNNEL_LINK)),
-	RULE(INPUT_TUNNEL, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
-	RULE(INPUT_TUNNEL, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
+	RULE_IF(drills, INPUT_TUNNEL, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
+	RULE_IF(drills, INPUT_TUNNEL, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT_TUNNEL, { answer, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed4, 0 }, ACCEPT),
 	RULE(INPUT_TUNNEL, { allowed6, 0 }, ACCEPT),

@@ -212,5 +212,6 @@ bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_p
 	       ip_addr_compare(&a->pair6, &b->pair6) == 0 &&
 	       ip_addr_compare(&a->pair_outer, &b->pair_outer) == 0 &&
 	       ip_addr_compare(&a->pair_link, &b->pair_link) == 0 && a->pair_port == b->pair_port &&
+	       a->drills == b->drills &&
 	       strncmp(a->pair_ifname, b->pair_ifname, sizeof(a->pair_ifname)) == 0;
 }

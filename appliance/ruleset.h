@@ -55,6 +55,7 @@ struct ruleset_params {
 	struct ip_addr pair_link;  /* who speaks in it: fe80::<id> */
 	uint16_t pair_port;	   /* UDP, of its own end */
 	char pair_ifname[RULESET_IFNAME_LEN];
+	bool drills; /* their ports are open */
 };
 
 /* An element. Which fields mean something depends on the set. 48 bytes; 100,000 are usual. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drill_wire.h"
 
 static const uint8_t families[] = { IP_V4, IP_V6 };
 
@@ -525,6 +526,9 @@ static int add_gateway_ruleset(const struct config *config, struct state *state)
 		if (ruleset_pin(state->ruleset, NULL))
 			return -ENOMEM;
 	}
+	params->drills =
+		config->node.drills != CONFIG_DRILLS_OFF &&
+		config->mesh.port_base + DRILL_PORT_PROBE * CONFIG_LANE_PORTS <= UINT16_MAX;
 	return add_subnets(site, state);
 }
 

@@ -23,6 +23,7 @@ static inline void params_addresses(struct ruleset_params *params)
 	params->pair_link = ip_link_local(2);
 	params->pair_port = 16386;
 	strcpy(params->pair_ifname, "np2");
+	params->drills = true;
 }
 
 static inline struct ruleset_elem *add(struct ruleset *ruleset, enum ruleset_set set,

@@ -236,7 +236,7 @@ static void test_params_show(void **state)
 
 	(void)state;
 	replace(ruleset);
-	for (int i = 0; i < 15; i++) {
+	for (int i = 0; i < 16; i++) {
 		struct ruleset_params *p = &ruleset->params;
 		struct ruleset *back;
 
@@ -256,6 +256,7 @@ static void test_params_show(void **state)
 		p->pair_link.bytes[15] += i == 12;
 		p->pair_port += i == 13;
 		p->pair_ifname[2] += i == 14;
+		p->drills = i != 15;
 		back = read_back(ruleset);
 		assert_false(back->intact);
 		assert_string_equal(back->params.lan, "");

@@ -243,10 +243,10 @@ static struct ruleset_params make_params(void)
 static void test_params_equal_sees_each_member(void **state)
 {
 	const struct ruleset_params params = make_params();
-	struct ruleset_params others[14];
+	struct ruleset_params others[15];
 
 	(void)state;
-	for (size_t i = 0; i < 14; i++)
+	for (size_t i = 0; i < 15; i++)
 		others[i] = make_params();
 	assert_true(ruleset_params_equal(&params, &others[0]));
 	/* What follows the name's end does not count. */
@@ -267,7 +267,8 @@ static void test_params_equal_sees_each_member(void **state)
 	others[11].pair_link = addr("fe80::3");
 	others[12].pair_port++;
 	strcpy(others[13].pair_ifname, "np20");
-	for (size_t i = 0; i < 14; i++)
+	others[14].drills = true;
+	for (size_t i = 0; i < 15; i++)
 		assert_false(ruleset_params_equal(&params, &others[i]));
 }
 
