@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "drill_history.h"
 #include "drill_key.h"
 #include "drill_record.h"
 #include "drill_run.h"
@@ -17,6 +19,8 @@
 
 #define LOST_DEFAULT 100000 /* of a million */
 #define PERCENT 10000
+#define REPEAT_MAX 300
+#define AGAIN_S 400	    /* a damped pair is held for five minutes */
 #define FREEZE_MAX_MS 20000 /* after 30 s the service manager's watchdog ends netpasd */
 
 struct options {
@@ -60,8 +64,9 @@ static bool read_number(const char *option, const char *text, uint32_t min, uint
 /* Takes the value from argv[*i + 1]; false: there is none, or it is no good. */
 static bool take_value(struct options *options, int argc, char **argv, int *i)
 {
-	static const char *const known[] = { "--site",	"--rate",     "--hold", "--limit", "--loss",
-					     "--relay", "--approval", "--key",	"--file" };
+	static const char *const known[] = { "--site", "--rate",  "--hold",	"--limit",
+					     "--loss", "--relay", "--approval", "--key",
+					     "--file", "--repeat" };
 	const char *option = argv[*i], *value = *i + 1 < argc ? argv[*i + 1] : NULL;
 	struct drill_wish *wish = &options->wish;
 	struct word_guess guess;
@@ -72,8 +77,8 @@ static bool take_value(struct options *options, int argc, char **argv, int *i)
 		if (!strcmp(option, known[which]))
 			break;
 	if (which == sizeof(known) / sizeof(known[0])) {
-		static const char *const flags[] = { "--json", "--html", "--verify", "--lab",
-						     "--if-standby" };
+		static const char *const flags[] = { "--json", "--html",       "--verify",
+						     "--lab",  "--if-standby", "--stay" };
 
 		word_guess_init(&guess, option);
 		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
@@ -118,6 +123,8 @@ static bool take_value(struct options *options, int argc, char **argv, int *i)
 	case 8:
 		options->file = value;
 		return true;
+	case 9:
+		return read_number(option, value, 1, REPEAT_MAX, &wish->runs);
 	}
 	return false;
 }
@@ -133,6 +140,8 @@ static bool take_options(struct options *options, int argc, char **argv)
 			options->verify = true;
 		else if (!strcmp(argv[i], "--lab"))
 			options->wish.lab = true;
+		else if (!strcmp(argv[i], "--stay"))
+			options->wish.stay = true;
 		else if (!strcmp(argv[i], "--if-standby"))
 			options->if_standby = true;
 		else if (*argv[i] == '-') {
@@ -252,6 +261,78 @@ static int exit_code(enum drill_end end, const struct options *options)
 	return end == DRILL_END_ACTIVE && options->if_standby ? 0 : 1;
 }
 
+static double now_s(void)
+{
+	return (double)clock_now_us() / 1e6;
+}
+
+/*
+ * A pair may need a while to be as it was, longest one that is damped (ha/damping.h). False: it is not,
+ * or it was interrupted.
+ */
+static bool await_pair(const struct config *config, const struct client_paths *paths,
+		       const struct drill_wish *wish, FILE *out)
+{
+	const double until = now_s() + AGAIN_S;
+	char *reasons = NULL;
+	size_t len = 0;
+	FILE *quiet;
+
+	for (;;) {
+		enum drill_end end;
+
+		quiet = open_memstream(&reasons, &len);
+		if (!quiet)
+			return false;
+		end = drill_plan(config, paths, wish, quiet);
+		fclose(quiet);
+		if (end == DRILL_END_PASS || now_s() > until)
+			break;
+		free(reasons);
+		reasons = NULL;
+		if (sleep(2))
+			return false;
+	}
+	if (now_s() > until && reasons)
+		fputs(reasons, out);
+	free(reasons);
+	return now_s() <= until;
+}
+
+/* One after the other, until one is refused or aborted. *ret_report: the last. */
+static enum drill_end run_series(const struct config *config, const struct client_paths *paths,
+				 struct drill_wish *wish, FILE *out, json_t **ret_report)
+{
+	enum drill_end end = DRILL_END_PASS, worst = DRILL_END_PASS;
+	char series[32];
+	const time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(series, sizeof(series), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+	wish->series = series;
+	for (wish->run = 1; wish->run <= wish->runs; wish->run++) {
+		json_t *report = NULL;
+
+		fprintf(out, "run %u of %u\n", wish->run, wish->runs);
+		if (wish->run > 1 && !await_pair(config, paths, wish, out)) {
+			end = DRILL_END_REFUSED;
+		} else {
+			end = drill_run(config, paths, wish, out, &report);
+		}
+		worst = end > worst ? end : worst;
+		if (!report) {
+			fprintf(out, "ended before run %u\n", wish->run);
+			break;
+		}
+		json_decref(*ret_report);
+		*ret_report = report;
+		if (json_is_string(json_object_get(report, "aborted")))
+			break;
+	}
+	wish->series = NULL;
+	return worst;
+}
+
 static int run_wish(const struct client_paths *paths, struct options *options, bool really)
 {
 	struct drill_wish *wish = &options->wish;
@@ -266,6 +347,11 @@ static int run_wish(const struct client_paths *paths, struct options *options, b
 	if (wish->scenario == DRILL_FREEZE && wish->hold_ms > FREEZE_MAX_MS)
 		return usage("a freeze lasts %u ms at most: then the watchdog would end it",
 			     FREEZE_MAX_MS);
+	if (wish->runs > 1 && wish->stay)
+		return usage("--repeat needs the role back after each run; --stay keeps it");
+	if (wish->runs > 1 && !drill_scenarios[wish->scenario].reversible)
+		return usage("%s cannot be repeated: nobody undoes it",
+			     drill_scenarios[wish->scenario].name);
 	wish->operator_name = operator_name();
 	config = load(paths);
 	if (!config)
@@ -274,8 +360,12 @@ static int run_wish(const struct client_paths *paths, struct options *options, b
 		config_free(config);
 		return 2;
 	}
-	end = really ? drill_run(config, paths, wish, options->json ? stderr : stdout, &report)
-		     : drill_plan(config, paths, wish, stdout);
+	if (!really)
+		end = drill_plan(config, paths, wish, stdout);
+	else if (wish->runs > 1)
+		end = run_series(config, paths, wish, options->json ? stderr : stdout, &report);
+	else
+		end = drill_run(config, paths, wish, options->json ? stderr : stdout, &report);
 	if (report && options->json) {
 		json_dumpf(report, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -381,6 +471,12 @@ static int verify(const struct client_paths *paths, const char *dir, const struc
 		       options->key ? options->key : "this node");
 		return 1;
 	}
+	if (json_integer_value(json_object_get(report, "page")) != DRILL_PAGE_FORMAT) {
+		printf("good: signed by %s; the page beside it was made by another version, and is not "
+		       "compared\n",
+		       options->key ? options->key : key);
+		return 0;
+	}
 	if (!options->file && !page_agrees(dir, report)) {
 		puts("bad: the report is good, but the page beside it says something else");
 		return 1;
@@ -460,6 +556,14 @@ static int run_history(const struct client_paths *paths, struct options *options
 		free(ids[i]);
 	}
 	free(ids);
+	if (options->word && !options->json) {
+		json_t *reports = drill_store_reports(dir, options->word, NULL);
+		json_t *history = drill_history_make(reports);
+
+		drill_report_spread_text(history, stdout);
+		json_decref(history);
+		json_decref(reports);
+	}
 	if (options->json) {
 		json_dumpf(rows, stdout, JSON_INDENT(2));
 		putchar('\n');

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drill_counters.h"
+#include "drill_history.h"
 #include "drill_key.h"
 #include "drill_store.h"
 
@@ -31,22 +33,22 @@ static double seconds(const struct drill_run *run, uint64_t at_us)
 	return ((double)at_us - (double)run->times.began_us) / 1e6;
 }
 
-/* What the node in trouble saw of its paths, which is told afterwards, by its own clock. */
-static void add_changes(struct drill_run *run)
+/* What another node saw of its paths, which is told afterwards, by its own clock. */
+static void add_changes(struct drill_run *run, const json_t *changes, const char *node,
+			int64_t offset_us)
 {
-	const struct drill_peer *partner = &run->runner.peers[DRILL_PARTNER];
 	json_t *change;
 	size_t i;
 
-	json_array_foreach(run->changes, i, change)
+	json_array_foreach(changes, i, change)
 	{
 		const char *what = json_string_value(json_object_get(change, "what"));
 		const uint64_t at_us =
 			(uint64_t)(json_integer_value(json_object_get(change, "at_us")) -
-				   partner->offset_us);
+				   offset_us);
 
 		if (what && at_us >= run->times.began_us)
-			drill_runner_event(&run->runner, at_us, partner->gateway->name, "%s", what);
+			drill_runner_event(&run->runner, at_us, node, "%s", what);
 	}
 }
 
@@ -58,25 +60,34 @@ static int compare_events(const void *a, const void *b)
 }
 
 /* What is a change of the pair's own, and not something that the drill has done. */
-static bool is_change(const struct drill_event *event)
+static bool is_change(const struct drill_run *run, const struct drill_event *event)
 {
-	return strncmp(event->what, "fault", 5) && strncmp(event->what, "restored", 8);
+	static const char *const done[] = { "fault", "restored", "hands the role back" };
+
+	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
+		if (!strncmp(event->what, done[i], strlen(done[i])))
+			return false;
+	return event->node != run->runner.peers[DRILL_FAR].gateway->name;
 }
 
 static json_t *make_events(struct drill_run *run)
 {
+	const struct drill_peer *peers = run->runner.peers;
 	json_t *events = json_array();
 
-	add_changes(run);
+	add_changes(run, run->changes, peers[DRILL_PARTNER].gateway->name,
+		    peers[DRILL_PARTNER].offset_us);
+	add_changes(run, run->far_changes, peers[DRILL_FAR].gateway->name,
+		    run->runner.stream.offset_us);
 	qsort(run->runner.events, run->runner.n_events, sizeof(run->runner.events[0]),
 	      compare_events);
 	for (size_t i = 0; i < run->runner.n_events; i++) {
 		const struct drill_event *event = &run->runner.events[i];
 
-		json_array_append_new(events,
-				      json_pack("{s:f, s:s, s:s, s:b}", "at_s",
-						seconds(run, event->at_us), "node", event->node,
-						"what", event->what, "change", is_change(event)));
+		json_array_append_new(events, json_pack("{s:f, s:s, s:s, s:b}", "at_s",
+							seconds(run, event->at_us), "node",
+							event->node, "what", event->what, "change",
+							is_change(run, event)));
 	}
 	return events;
 }
@@ -229,6 +240,40 @@ static void put_time(json_t *report, const char *name, time_t at)
 	json_object_set_new(report, name, json_string(text));
 }
 
+/* Null: the role was not moved. */
+static json_t *make_hand_back(const struct drill_run *run)
+{
+	const struct drill_times *t = &run->times;
+	const bool asked = t->handed_us || *run->kept;
+
+	if (!asked)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "done",
+			 run->wish.stay ? json_null() : json_boolean(run->handed_back), "at_s",
+			 t->handed_us ? json_real(seconds(run, t->handed_us)) : json_null(), "why",
+			 string_or_null(run->kept));
+}
+
+/* What earlier runs have shown, and what those of this series have, this one included. */
+static void put_history(const struct drill_run *run, const char *dir, json_t *report)
+{
+	const char *scenario = drill_scenarios[run->wish.scenario].name;
+	json_t *reports = drill_store_reports(dir, scenario, NULL);
+
+	json_object_set_new(report, "history", drill_history_make(reports));
+	json_decref(reports);
+	if (!run->wish.series)
+		return;
+	json_object_set_new(report, "series",
+			    json_pack("{s:s, s:I, s:I}", "id", run->wish.series, "run",
+				      (json_int_t)run->wish.run, "runs",
+				      (json_int_t)run->wish.runs));
+	reports = drill_store_reports(dir, scenario, run->wish.series);
+	json_array_append(reports, report);
+	json_object_set_new(report, "repetitions", drill_history_make(reports));
+	json_decref(reports);
+}
+
 static json_t *make_report(struct drill_run *run, const char *id, const char *dir)
 {
 	const struct drill_scenario *scenario = &drill_scenarios[run->wish.scenario];
@@ -250,6 +295,7 @@ static json_t *make_report(struct drill_run *run, const char *id, const char *di
 		run->runner.realtime);
 	if (!report)
 		return NULL;
+	json_object_set_new(report, "page", json_integer(DRILL_PAGE_FORMAT));
 	json_object_set_new(report, "partner_version", json_string(run->facts.partner.version));
 	put_time(report, "began", run->wall);
 	put_time(report, "ended",
@@ -266,9 +312,12 @@ static json_t *make_report(struct drill_run *run, const char *id, const char *di
 	json_object_set_new(report, "aborted", string_or_null(run->aborted));
 	json_object_set_new(report, "directions", make_directions(run));
 	json_object_set_new(report, "not_covered", make_not_covered(run));
-	json_object_set_new(report, "history", drill_store_history(dir, scenario->name));
+	json_object_set_new(report, "hand_back", make_hand_back(run));
+	json_object_set_new(report, "counters", drill_counters_make(run));
 	drill_report_phases(report);
 	drill_report_judge(report);
+	drill_counters_judge(report);
+	put_history(run, dir, report);
 	return report;
 }
 

@@ -28,7 +28,13 @@ struct drill_run {
 	/* What the far end has counted, and sent itself. */
 	struct drill_track far_track;
 	struct drill_pack far_pack;
-	json_t *changes; /* of paths, at the partner, by its clock */
+	json_t *changes;     /* of paths, at the partner, by its clock */
+	json_t *far_changes; /* likewise at the far end */
+	/* What the netpasd of each says, before and after; NULL: it did not. */
+	json_t *before[DRILL_PART_MAX], *after[DRILL_PART_MAX];
+	bool moved; /* the role is here, and was at the partner */
+	bool handed_back;
+	char kept[200]; /* why it was not handed back */
 };
 
 /* "fra-a active, fra-b standby", to free. */

@@ -20,7 +20,7 @@
 
 #define SECOND_US 1000000u
 #define ANSWER_MS 6000	    /* an agent asks its netpasd twice, for two seconds each */
-#define STREAM_MS 120000    /* longest exchange of probes */
+#define STREAM_MS 170000    /* longest exchange of probes */
 #define FIRST_US 5000000u   /* within this the first probes have to come through */
 #define BEFORE_LOST_MAX 5   /* percent; with more there is no fault */
 #define BEFORE_US 2000000u  /* measured before the fault */
@@ -28,7 +28,8 @@
 #define LATE_US 700000u	    /* what is on the way may come until then */
 #define SETTLE_US 40000000u /* for all to be as before */
 #define RESTORE_MS 3000
-#define BUSY_US 4000000u /* an agent that was left is free before that */
+#define REFUSED_US 10000000u /* a partner that is back may not be fit to take the role yet */
+#define BUSY_US 4000000u     /* an agent that was left is free before that */
 #define BYE_MS 1000
 #define CLOCK_ROUNDS 8 /* questions for the partner's clock; the fastest answer counts */
 
@@ -71,6 +72,7 @@ static int find_parts(const struct config *config, const struct client_paths *pa
 	run->facts.ports =
 		config->mesh.port_base + DRILL_PORT_PROBE * CONFIG_LANE_PORTS <= UINT16_MAX;
 	run->facts.lab = wish->lab;
+	run->facts.off = config->node.drills == CONFIG_DRILLS_OFF;
 	run->facts.advert_ms = self->advert_ms;
 	run->facts.probe_ms = config->mesh.probe_fast_ms;
 	run->facts.has_partner = self->n_gateways > 1;
@@ -91,8 +93,9 @@ static int find_parts(const struct config *config, const struct client_paths *pa
 	return 0;
 }
 
+/* *state, if not NULL, is what was answered, in place of what was before. */
 static void ask_state(struct drill_run *run, enum drill_part part,
-		      struct drill_node_facts *ret_facts)
+		      struct drill_node_facts *ret_facts, json_t **ret_state)
 {
 	const struct drill_peer *peer = &run->runner.peers[part];
 	json_t *state;
@@ -101,7 +104,8 @@ static void ask_state(struct drill_run *run, enum drill_part part,
 			? drill_runner_fetch_json(&run->runner, part, DRILL_BLOB_STATE, ANSWER_MS)
 			: NULL;
 	drill_state_facts(state, ret_facts);
-	json_decref(state);
+	json_decref(*ret_state);
+	*ret_state = state;
 	if (!*ret_facts->name && peer->gateway)
 		snprintf(ret_facts->name, sizeof(ret_facts->name), "%s", peer->gateway->name);
 }
@@ -133,7 +137,7 @@ static void say_goodbye(struct drill_run *run)
 /* All agents, so that they have no more to be started for. */
 static void greet(struct drill_run *run)
 {
-	struct drill_node_facts *facts[] = { &run->facts.here, &run->facts.partner };
+	struct drill_node_facts *facts[] = { &run->facts.here, &run->facts.partner }, far;
 
 	for (int part = 0; part < DRILL_PART_MAX; part++) {
 		struct drill_peer *peer = &run->runner.peers[part];
@@ -145,12 +149,14 @@ static void greet(struct drill_run *run)
 		if (rc)
 			peer->cookie = 0;
 		if (part < DRILL_FAR) {
-			ask_state(run, (enum drill_part)part, facts[part]);
+			ask_state(run, (enum drill_part)part, facts[part], &run->before[part]);
 			facts[part]->busy = rc == -EBUSY;
 			facts[part]->answers = facts[part]->answers || rc == -EBUSY;
 		} else if (!rc || rc == -EBUSY) {
 			run->facts.far_busy = rc == -EBUSY;
 			snprintf(run->facts.far, sizeof(run->facts.far), "%s", peer->gateway->name);
+			if (!rc)
+				ask_state(run, DRILL_FAR, &far, &run->before[DRILL_FAR]);
 		}
 	}
 	run->roles_before = drill_record_roles(&run->facts);
@@ -169,7 +175,7 @@ static enum drill_end prepare(const struct config *config, const struct client_p
 		fprintf(out, "there is no site '%s' that this one is connected to\n", wish->site);
 		return DRILL_END_ERROR;
 	}
-	if (run->facts.has_partner && run->facts.ports && run->site) {
+	if (run->facts.has_partner && run->facts.ports && !run->facts.off && run->site) {
 		rc = drill_runner_open(&run->runner);
 		if (rc) {
 			drill_runner_close(&run->runner);
@@ -199,8 +205,19 @@ static void run_fini(struct drill_run *run)
 	}
 	drill_track_fini(&run->far_track);
 	json_decref(run->changes);
+	json_decref(run->far_changes);
+	for (int part = 0; part < DRILL_PART_MAX; part++) {
+		json_decref(run->before[part]);
+		json_decref(run->after[part]);
+	}
 	free(run->roles_before);
 	free(run->roles_after);
+}
+
+/* Whether the role can end up here, and can be given back. */
+static bool may_move(const struct drill_scenario *scenario)
+{
+	return scenario->reversible && scenario->needs & DRILL_NEEDS_STANDBY;
 }
 
 static void print_plan(const struct drill_run *run, FILE *out)
@@ -220,6 +237,12 @@ static void print_plan(const struct drill_run *run, FILE *out)
 		scenario->expect, run->wish.hold_ms / 1000.0, scenario->restore, run->limit_ms,
 		drill_abort_ms(run->limit_ms), run->facts.here.name, run->facts.far,
 		run->facts.site, run->wish.rate);
+	if (may_move(scenario))
+		fprintf(out, "  role       %s\n",
+			run->wish.stay
+				? "stays where it ends up (--stay)"
+				: "handed back as by 'netpas switchover', if it moved and the pair "
+				  "is well");
 }
 
 enum drill_end drill_plan(const struct config *config, const struct client_paths *paths,
@@ -340,22 +363,32 @@ static int inject_at(struct drill_run *run, enum drill_part part)
 	return rc;
 }
 
-/* It is the standby that runs the drill, and that asks for the role. */
-static int hand_over(struct drill_run *run)
+/* Of the netpasd here: it takes the role, or gives it away. error: why not. */
+static int ask_switchover(const struct drill_run *run, char *error, size_t size)
 {
 	json_t *request = json_pack("{s:s}", "command", "switchover"), *answer = NULL;
-	int rc;
+	int rc = control_exchange(run->run_dir, request, ANSWER_MS, &answer);
 
-	run->times.fault_us = clock_now_us();
-	rc = control_exchange(run->run_dir, request, ANSWER_MS, &answer);
 	json_decref(request);
+	if (rc)
+		snprintf(error, size, "%s", strerror(-rc));
 	if (!rc && !json_is_true(json_object_get(answer, "ok"))) {
-		const char *error = json_string_value(json_object_get(answer, "error"));
+		const char *why = json_string_value(json_object_get(answer, "error"));
 
-		snprintf(run->fault, sizeof(run->fault), "%s", error ? error : "refused");
+		snprintf(error, size, "%s", why ? why : "refused");
 		rc = -EPERM;
 	}
 	json_decref(answer);
+	return rc;
+}
+
+/* It is the standby that runs the drill, and that asks for the role. */
+static int hand_over(struct drill_run *run)
+{
+	int rc;
+
+	run->times.fault_us = clock_now_us();
+	rc = ask_switchover(run, run->fault, sizeof(run->fault));
 	if (!rc)
 		drill_runner_event(&run->runner, run->times.fault_us,
 				   run->runner.peers[DRILL_HERE].gateway->name,
@@ -396,6 +429,8 @@ static void restore(struct drill_run *run)
 				     RESTORE_MS, NULL))
 			run->ended = "by itself: the command to end it was not answered";
 	}
+	if (scenario->event && run->times.fault_us)
+		run->ended = scenario->restore;
 	if (!scenario->event) {
 		run->times.restored_us = clock_now_us();
 		drill_runner_event(runner, run->times.restored_us,
@@ -411,15 +446,16 @@ static bool is_well(struct drill_run *run)
 	size_t len, n;
 	FILE *out;
 
-	ask_state(run, DRILL_HERE, &now.here);
-	ask_state(run, DRILL_PARTNER, &now.partner);
+	ask_state(run, DRILL_HERE, &now.here, &run->after[DRILL_HERE]);
+	ask_state(run, DRILL_PARTNER, &now.partner, &run->after[DRILL_PARTNER]);
 	free(run->roles_after);
 	run->roles_after = drill_record_roles(&now);
 	out = open_memstream(&reasons, &len);
 	if (!out)
 		return false;
-	/* Roles may have changed places: that is what is drilled, and nothing changes them back. */
-	if (!strcmp(now.here.role, "active") && !strcmp(now.partner.role, "standby")) {
+	/* Roles may have changed places: that is what is drilled. */
+	run->moved = !strcmp(now.here.role, "active") && !strcmp(now.partner.role, "standby");
+	if (run->moved) {
 		const struct drill_node_facts here = now.here;
 
 		now.here = now.partner;
@@ -450,9 +486,51 @@ static void settle(struct drill_run *run)
 	}
 }
 
+/*
+ * The role goes back to who had it: by the planned switchover, which loses nothing, and only from a
+ * pair that is well.
+ */
+static void hand_back(struct drill_run *run)
+{
+	const char *here = run->runner.peers[DRILL_HERE].gateway->name;
+	const uint64_t refused_us = clock_now_us() + REFUSED_US;
+	uint64_t until_us;
+	int rc;
+
+	if (!run->moved)
+		return;
+	if (run->wish.stay || !run->settled || *run->runner.aborted || *run->aborted) {
+		snprintf(run->kept, sizeof(run->kept), "%s",
+			 run->wish.stay	 ? "--stay was given"
+			 : !run->settled ? "the pair is not well"
+					 : "the drill was aborted");
+		return;
+	}
+	do {
+		run->times.handed_us = clock_now_us();
+		rc = ask_switchover(run, run->kept, sizeof(run->kept));
+		if (rc)
+			drill_runner_pass(&run->runner, clock_now_us() + SECOND_US / 2);
+	} while (rc && clock_now_us() < refused_us && !*run->runner.aborted);
+	if (rc) {
+		run->times.handed_us = 0;
+		return;
+	}
+	drill_runner_event(&run->runner, run->times.handed_us, here, "hands the role back");
+	until_us = clock_now_us() + SETTLE_US;
+	while (!run->handed_back && clock_now_us() < until_us && !*run->runner.aborted) {
+		run->handed_back = is_well(run) && !run->moved;
+		if (!run->handed_back)
+			drill_runner_pass(&run->runner, clock_now_us() + SECOND_US / 4);
+	}
+	snprintf(run->kept, sizeof(run->kept), "%s",
+		 run->handed_back ? "" : "the other gateway has not taken it");
+}
+
 static int collect(struct drill_run *run)
 {
 	struct drill_runner *runner = &run->runner;
+	struct drill_node_facts unused;
 	uint8_t *blob = NULL;
 	size_t len = 0;
 	int rc;
@@ -466,9 +544,13 @@ static int collect(struct drill_run *run)
 	if (!rc)
 		rc = drill_track_unpack(blob, len, &run->far_track, &run->far_pack);
 	free(blob);
-	if (!run->changes)
+	if (drill_scenarios[run->wish.scenario].reversible)
 		run->changes =
 			drill_runner_fetch_json(runner, DRILL_PARTNER, DRILL_BLOB_PATHS, ANSWER_MS);
+	run->far_changes = drill_runner_fetch_json(runner, DRILL_FAR, DRILL_BLOB_PATHS, ANSWER_MS);
+	for (int part = 0; part < DRILL_PART_MAX; part++)
+		if (part != DRILL_PARTNER || drill_scenarios[run->wish.scenario].reversible)
+			ask_state(run, (enum drill_part)part, &unused, &run->after[part]);
 	return rc;
 }
 
@@ -515,12 +597,15 @@ static void measure(struct drill_run *run, FILE *out)
 					  run->times.fault_us + (uint64_t)run->wish.hold_ms * 1000);
 	}
 	restore(run);
-	fprintf(out, "restored %s; waiting for the pair\n", run->ended);
+	fprintf(out, "restored: %s; waiting for the pair\n", run->ended);
 	snprintf(run->aborted, sizeof(run->aborted), "%s", runner->aborted);
 	runner->abort_us = 0;
 	runner->aborted[0] = '\0';
 	settle(run);
 	if (!*run->aborted && !*runner->aborted)
+		drill_runner_pass(runner, clock_now_us() + AFTER_US);
+	hand_back(run);
+	if (run->times.handed_us && !*runner->aborted)
 		drill_runner_pass(runner, clock_now_us() + AFTER_US);
 	if (!*run->aborted)
 		snprintf(run->aborted, sizeof(run->aborted), "%s", runner->aborted);

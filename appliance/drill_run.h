@@ -19,6 +19,10 @@ struct drill_wish {
 	uint32_t limit_ms; /* UINT32_MAX: the scenario's own */
 	uint32_t lost;	   /* of a million, for brown-out */
 	bool lab;
+	bool stay; /* the role is not handed back */
+	/* One of several runs in a row: number `run` of `runs`; series NULL: it is alone. */
+	const char *series;
+	uint32_t run, runs;
 };
 
 enum drill_end {

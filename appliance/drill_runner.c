@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "drill_report.h"
 
 #define AGAIN_US 100000 /* unanswered commands are sent again */
 #define KEEP_US 200000
@@ -61,7 +62,7 @@ static void vip_moved(bool held, void *data)
 	struct drill_runner *runner = data;
 
 	drill_runner_event(runner, clock_now_us(), runner->config->node.name,
-			   held ? "takes the VIP" : "gives the VIP up");
+			   held ? DRILL_TAKES_VIP : "gives the VIP up");
 }
 
 static uint16_t port(const struct drill_runner *runner, unsigned int which)

@@ -87,6 +87,38 @@ static void count_paths(const json_t *paths, const char *followed, json_t *state
 	json_object_set_new(state, "relays_alive", json_integer(relays));
 }
 
+/* Which gateway of each other site is used: {"site": "gateway"}. */
+static json_t *make_follows(const json_t *status)
+{
+	json_t *follows = json_object(), *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "sites"), i, entry)
+	{
+		if (*member(entry, "gateway"))
+			json_object_set_new(follows, member(entry, "name"),
+					    json_string(member(entry, "gateway")));
+	}
+	return follows;
+}
+
+/* Packets by what became of them: what the filter counts, and what the programs drop. */
+static json_t *make_counters(const json_t *status, const char *run_dir)
+{
+	json_t *counters = json_object(), *drops = ask(run_dir, "drops"), *value;
+	const char *name;
+
+	json_object_foreach(json_object_get(status, "counters"), name, value)
+		json_object_set(counters, name, json_object_get(value, "packets"));
+	json_object_foreach(drops, name, value)
+	{
+		if (!strncmp(name, "drop_", 5))
+			json_object_set(counters, name, json_object_get(value, "packets"));
+	}
+	json_decref(drops);
+	return counters;
+}
+
 json_t *drill_state_make(const struct config *config, const char *run_dir, uint16_t site)
 {
 	json_t *status = ask(run_dir, "status");
@@ -111,6 +143,8 @@ json_t *drill_state_make(const struct config *config, const char *run_dir, uint1
 	if (state) {
 		count_tunnels(status, state);
 		count_paths(paths, member(state, "followed"), state);
+		json_object_set_new(state, "counters", make_counters(status, run_dir));
+		json_object_set_new(state, "follows", make_follows(status));
 	}
 	json_decref(status);
 	json_decref(paths);

@@ -57,6 +57,7 @@ static void send_one(struct drill_stream *stream)
 
 	drill_probe_encode(&probe, buf);
 	drill_probe_sign(&stream->key, buf);
+	stream->begun_here += stream->way->held;
 	stream->sends[stream->next++] = (uint32_t)(now_us - stream->start_us);
 	/* What the kernel does not take is lost like anything else; only the report tells it apart. */
 	if (drill_way_send(stream->way, stream->site, &stream->to, stream->from_port,

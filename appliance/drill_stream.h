@@ -19,10 +19,11 @@ struct drill_stream {
 	uint64_t session;
 	uint32_t rate, interval_us, size;
 	uint64_t start_us;
-	uint64_t lag_us;  /* pauses of the sender that nothing was made up for */
-	uint32_t next;	  /* sequence - 1 of the next probe */
-	uint32_t *sends;  /* when each was sent, us from start_us */
-	uint32_t refused; /* by the kernel when they were to be sent */
+	uint64_t lag_us;     /* pauses of the sender that nothing was made up for */
+	uint32_t next;	     /* sequence - 1 of the next probe */
+	uint32_t *sends;     /* when each was sent, us from start_us */
+	uint32_t refused;    /* by the kernel when they were to be sent */
+	uint32_t begun_here; /* sent while this gateway had the VIP: nobody forwarded them to it */
 	struct drill_track track;
 	uint32_t last_sequence; /* the last that came, and when */
 	uint64_t last_us;

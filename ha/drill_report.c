@@ -185,8 +185,9 @@ static json_t *flow_json(const struct drill_flow *flow, const struct drill_times
 			 uint32_t parts, uint32_t late)
 {
 	const uint64_t fault_us = times->fault_us ? times->fault_us : times->ended_us;
-	const uint64_t restored_us = times->restored_us ? times->restored_us : times->ended_us;
-	json_t *ret = json_object(), *after = json_object();
+	const uint64_t until_us = times->handed_us ? times->handed_us : times->ended_us;
+	const uint64_t restored_us = times->restored_us ? times->restored_us : until_us;
+	json_t *ret = json_object(), *after = json_object(), *back = json_object();
 	struct drill_result result;
 	uint32_t first, last;
 
@@ -202,22 +203,29 @@ static json_t *flow_json(const struct drill_flow *flow, const struct drill_times
 	drill_stats(flow->track, first, last, &result);
 	json_object_set_new(ret, "lost_before", json_integer(result.lost));
 	if (times->fault_us) {
-		phase(flow, fault_us, times->ended_us, &first, &last);
+		phase(flow, fault_us, until_us, &first, &last);
 		drill_stats(flow->track, first, last, &result);
 		put_outage(ret, flow, times, &result);
 	}
 	if (times->fault_us && times->restored_us) {
-		phase(flow, restored_us, times->ended_us, &first, &last);
+		phase(flow, restored_us, until_us, &first, &last);
 		drill_stats(flow->track, first, last, &result);
 		put_outage(after, flow, times, &result);
 		json_object_set(ret, "reversion", after);
 	}
 	json_decref(after);
+	if (times->handed_us) {
+		phase(flow, times->handed_us, times->ended_us, &first, &last);
+		drill_stats(flow->track, first, last, &result);
+		put_outage(back, flow, times, &result);
+		json_object_set(ret, "hand_back", back);
+	}
+	json_decref(back);
 	json_object_set_new(ret, "latency_ms",
 			    json_pack("{s:o, s:o, s:o}", "before",
 				      latencies(flow, times->began_us, fault_us), "during",
 				      latencies(flow, fault_us, restored_us), "after",
-				      latencies(flow, restored_us, times->ended_us)));
+				      latencies(flow, restored_us, until_us)));
 	json_object_set_new(ret, "timeline", time_line(flow, times, parts));
 	return ret;
 }
@@ -246,6 +254,13 @@ json_t *drill_report_flow(const struct drill_flow *flow, const struct drill_time
 static double number(const json_t *object, const char *name)
 {
 	return json_number_value(json_object_get(object, name));
+}
+
+static const char *string(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
 }
 
 static void find(json_t *findings, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -289,6 +304,12 @@ static bool judge_direction(const char *name, const json_t *direction, const jso
 		     number(direction, "lost"), json_number_value(lost_max));
 		good = false;
 	}
+	if (number(json_object_get(direction, "hand_back"), "outage_loss_ms") > limit) {
+		find(findings,
+		     "%s: handing the role back lost %.0f packets in a row; the limit is %.0f ms",
+		     name, number(json_object_get(direction, "hand_back"), "lost_in_a_row"), limit);
+		good = false;
+	}
 	if (number(direction, "lost_before") > 0)
 		find(findings, "%s: %.0f packets were lost before the fault already", name,
 		     number(direction, "lost_before"));
@@ -304,6 +325,7 @@ void drill_report_judge(json_t *report)
 {
 	const json_t *directions = json_object_get(report, "directions");
 	const json_t *limits = json_object_get(report, "limits");
+	const json_t *hand_back = json_object_get(report, "hand_back");
 	const char *aborted = json_string_value(json_object_get(report, "aborted"));
 	json_t *findings = json_array();
 	bool good;
@@ -315,6 +337,11 @@ void drill_report_judge(json_t *report)
 		     json_string_value(json_object_get(report, "unsettled")));
 		good = false;
 	}
+	if (json_is_false(json_object_get(hand_back, "done"))) {
+		find(findings, "the role was not handed back: %s",
+		     json_string_value(json_object_get(hand_back, "why")));
+		good = false;
+	}
 	if (aborted)
 		find(findings, "aborted: %s", aborted);
 	json_object_set_new(report, "verdict",
@@ -324,36 +351,57 @@ void drill_report_judge(json_t *report)
 	json_object_set_new(report, "findings", findings);
 }
 
+/*
+ * When somebody noticed: the role change, if it moved, else the first change of the pair's own; -1:
+ * nobody did. What follows handing back is none of it.
+ */
+static double first_change(const json_t *report, double from, bool *ret_role)
+{
+	const json_t *handed = json_object_get(json_object_get(report, "hand_back"), "at_s");
+	double first = -1, taken = -1;
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "events"), i, event)
+	{
+		const char *what = string(event, "what");
+		const double at = number(event, "at_s");
+
+		if (!json_is_true(json_object_get(event, "change")) || at < from ||
+		    (json_is_number(handed) && at >= json_number_value(handed)))
+			continue;
+		if (first < 0 || at < first)
+			first = at;
+		if (!strcmp(what, DRILL_TAKES_VIP) && (taken < 0 || at < taken))
+			taken = at;
+	}
+	*ret_role = taken >= 0;
+	return taken < 0 ? first : taken;
+}
+
 void drill_report_phases(json_t *report)
 {
 	const json_t *fault = json_object_get(report, "fault");
 	const double at = number(fault, "at_s");
 	const char *const names[] = { "out", "in" };
-	double detected = -1;
 	bool before_back = false;
-	json_t *event;
+	double detected;
 	size_t i;
 
 	if (!json_is_number(json_object_get(fault, "at_s")))
 		return;
-	json_array_foreach(json_object_get(report, "events"), i, event)
-	{
-		const double event_at = number(event, "at_s");
-
-		if (json_is_true(json_object_get(event, "change")) && event_at >= at &&
-		    (detected < 0 || event_at < detected))
-			detected = event_at;
-	}
+	detected = first_change(report, at, &before_back);
 	if (detected < 0)
 		return;
 	/* The kernel leaves a path by itself; what the daemon says of it later is no detection. */
 	for (i = 0; i < 2; i++) {
-		const json_t *back = json_object_get(
-			json_object_get(json_object_get(report, "directions"), names[i]),
-			"back_at_s");
+		const json_t *direction =
+			json_object_get(json_object_get(report, "directions"), names[i]);
+		const json_t *back = json_object_get(direction, "back_at_s");
 
-		before_back =
-			before_back || !json_is_number(back) || json_number_value(back) >= detected;
+		if (number(direction, "lost_in_a_row") > 0 &&
+		    (!json_is_number(back) || json_number_value(back) >= detected))
+			before_back = true;
 	}
 	json_object_set_new(report, before_back ? "detection_ms" : "logged_ms",
 			    milliseconds((detected - at) * SECOND_US));
@@ -372,13 +420,6 @@ void drill_report_phases(json_t *report)
 }
 
 /* ---- for a terminal ---- */
-
-static const char *string(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
 
 static void print_ms(const json_t *object, const char *name, const char *label, FILE *out)
 {
@@ -406,6 +447,66 @@ static void print_direction(const json_t *report, const char *name, FILE *out)
 	fputc('\n', out);
 }
 
+/* "203.3 / 210.0 / 214.1 ms (n 12)" */
+static void print_spread(const json_t *spread, const char *label, FILE *out)
+{
+	if (json_is_object(spread))
+		fprintf(out, "  %s %.1f / %.1f / %.1f ms (n %.0f)\n", label, number(spread, "p50"),
+			number(spread, "p99"), number(spread, "max"), number(spread, "n"));
+	else
+		fprintf(out, "  %s not measured\n", label);
+}
+
+void drill_report_spread_text(const json_t *history, FILE *out)
+{
+	const char *const names[] = { "out", "in" };
+
+	if (number(history, "runs") < 1)
+		return;
+	fprintf(out, "%.0f runs, %.0f passed; median / 99 %% / longest:\n", number(history, "runs"),
+		number(history, "passed"));
+	print_spread(json_object_get(history, "detection_ms"), "detection           ", out);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *of = json_object_get(history, names[i]);
+
+		fprintf(out, " %s\n", names[i]);
+		print_spread(json_object_get(of, "outage_loss_ms"), "outage by loss      ", out);
+		print_spread(json_object_get(of, "outage_timestamp_ms"), "outage by timestamps",
+			     out);
+		print_spread(json_object_get(of, "switching_ms"), "of it switching     ", out);
+		print_spread(json_object_get(of, "send_gap_max_ms"), "own send gap        ", out);
+	}
+}
+
+static void print_hand_back(const json_t *report, FILE *out)
+{
+	const json_t *hand_back = json_object_get(report, "hand_back");
+	const json_t *directions = json_object_get(report, "directions");
+
+	if (json_is_true(json_object_get(hand_back, "done")))
+		fprintf(out, "  role handed back; lost by that: out %.0f, in %.0f\n",
+			number(json_object_get(json_object_get(directions, "out"), "hand_back"),
+			       "lost"),
+			number(json_object_get(json_object_get(directions, "in"), "hand_back"),
+			       "lost"));
+	else if (json_is_object(hand_back))
+		fprintf(out, "  role not handed back: %s\n", string(hand_back, "why"));
+}
+
+static void print_counters(const json_t *report, FILE *out)
+{
+	const json_t *of = json_object_get(json_object_get(report, "counters"), "reconciled");
+
+	if (json_is_object(of))
+		fprintf(out,
+			"  counters %s: %.0f probes came there, the pair put %.0f packets into tunnels "
+			"and began %.0f itself\n",
+			json_is_true(json_object_get(of, "agrees")) ? "agree" : "DO NOT AGREE",
+			number(of, "received"), number(of, "to_mesh"), number(of, "begun_here"));
+	else
+		fputs("  counters not measured of both gateways\n", out);
+}
+
 void drill_report_text(const json_t *report, FILE *out)
 {
 	const json_t *events = json_object_get(report, "events");
@@ -422,9 +523,12 @@ void drill_report_text(const json_t *report, FILE *out)
 	else
 		print_ms(report, "detection_ms", "detected after", out);
 	fprintf(out, "\n  limit %.0f ms\n", number(json_object_get(report, "limits"), "outage_ms"));
+	print_hand_back(report, out);
+	print_counters(report, out);
 	json_array_foreach(events, i, entry)
 		fprintf(out, "  %8.3f s  %-12s %s\n", number(entry, "at_s"), string(entry, "node"),
 			string(entry, "what"));
 	json_array_foreach(json_object_get(report, "findings"), i, entry)
 		fprintf(out, "  ! %s\n", json_string_value(entry));
+	drill_report_spread_text(json_object_get(report, "repetitions"), out);
 }

@@ -15,6 +15,7 @@
 #include "drill_stats.h"
 
 #define DRILL_REPORT_FORMAT 1
+#define DRILL_PAGE_FORMAT 2 /* of the page that is made of a report */
 
 /* What comes later than that after it was sent is as good as lost (RFC 7680, 2.5: a threshold). */
 #define DRILL_LATE_US 1000000
@@ -25,6 +26,7 @@ struct drill_times {
 	uint64_t fault_us;    /* 0: it did not come to that */
 	uint64_t restored_us; /* 0: nothing was to be undone */
 	uint64_t ended_us;    /* probes after that do not count: they may be on their way */
+	uint64_t handed_us;   /* the role was asked back; 0: it was not */
 };
 
 /* One direction. */
@@ -48,11 +50,20 @@ json_t *drill_report_flow(const struct drill_flow *flow, const struct drill_time
  */
 void drill_report_judge(json_t *report);
 
-/* From the fault to the first change that has to do with it, and from there to the first probe. */
+/* What the taker's event says. */
+#define DRILL_TAKES_VIP "takes the VIP"
+
+/*
+ * From the fault to the role change at the taker, or to the first change that has to do with it where
+ * no role moves (failure detection), and from there to the first probe that came again (switching).
+ */
 void drill_report_phases(json_t *report);
 
 /* One page that needs nothing else. */
 void drill_report_page(const json_t *report, FILE *out);
+
+/* What drill_history_make() made, for a terminal. */
+void drill_report_spread_text(const json_t *history, FILE *out);
 
 /* Some lines for a terminal. */
 void drill_report_text(const json_t *report, FILE *out);

@@ -154,7 +154,9 @@ static size_t refuse_node(const struct drill_node_facts *node, unsigned int need
 	size_t n = 0;
 
 	if (!node->answers)
-		return say(out, node->name, "does not answer; is its netpasd running?", "");
+		return say(out, node->name,
+			   "does not answer; is its netpasd running, and are its drills not off?",
+			   "");
 	if (node->busy)
 		return say(out, node->name, "is in another drill", "");
 	if (node->problems)
@@ -213,6 +215,11 @@ size_t drill_refuse(enum drill_scenario_id id, const struct drill_facts *facts, 
 		n += say(out, "",
 			 "port_base leaves no ports for drills; 53247 is the highest that does",
 			 "");
+	if (facts->off)
+		return n +
+		       say(out, "",
+			   "node.yaml of this gateway says 'drills: off', which closes their ports",
+			   "");
 	if (!facts->has_partner)
 		return n + say(out, "", "the site has one gateway; nobody can take over", "");
 	n += refuse_node(&facts->here, scenario->needs & DRILL_NEEDS_PROGRAMS, false, out);

@@ -82,6 +82,7 @@ struct drill_facts {
 	char far[32];  /* the gateway there that answers; "": none alive */
 	bool far_busy; /* with another drill */
 	bool ports;    /* port_base leaves room for the drill's ports */
+	bool off;      /* node.yaml of this gateway says so */
 	bool lab;      /* --lab was given */
 	uint32_t advert_ms, probe_ms;
 };

@@ -200,47 +200,31 @@ double drill_store_outage(const json_t *report)
 	return most;
 }
 
-static int compare_numbers(const void *a, const void *b)
+/* Whether a report is of that scenario, and of that series (NULL: any). */
+static bool is_of(const json_t *report, const char *scenario, const char *series)
 {
-	const double *x = a, *y = b;
+	const char *name = json_string_value(json_object_get(report, "scenario"));
+	const char *of =
+		json_string_value(json_object_get(json_object_get(report, "series"), "id"));
 
-	return *x < *y ? -1 : *x > *y;
+	return name && !strcmp(name, scenario) && (!series || (of && !strcmp(of, series)));
 }
 
-json_t *drill_store_history(const char *dir, const char *scenario)
+json_t *drill_store_reports(const char *dir, const char *scenario, const char *series)
 {
-	size_t n = 0, runs = 0, passed = 0, measured = 0;
-	double *outages;
+	json_t *reports = json_array();
 	char **ids = NULL;
-	json_t *ret;
+	size_t n = 0;
 
 	if (drill_store_list(dir, &ids, &n))
-		return json_null();
-	outages = calloc(n + 1, sizeof(*outages));
-	for (size_t i = 0; outages && i < n; i++) {
-		const char *verdict, *name;
-		json_t *report;
+		return reports;
+	for (size_t i = 0; i < n; i++) {
+		json_t *report = strstr(ids[i], scenario) ? drill_store_get(dir, ids[i]) : NULL;
 
-		if (!strstr(ids[i], scenario))
-			continue;
-		report = drill_store_get(dir, ids[i]);
-		verdict = json_string_value(json_object_get(report, "verdict"));
-		name = json_string_value(json_object_get(report, "scenario"));
-		if (verdict && name && !strcmp(name, scenario)) {
-			runs++;
-			passed += !strcmp(verdict, "pass");
-			outages[measured] = drill_store_outage(report);
-			measured += outages[measured] >= 0;
-		}
+		if (is_of(report, scenario, series))
+			json_array_append(reports, report);
 		json_decref(report);
 	}
 	list_free(ids, n);
-	if (outages && measured)
-		qsort(outages, measured, sizeof(*outages), compare_numbers);
-	ret = json_pack("{s:I, s:I, s:o, s:o}", "runs", (json_int_t)runs, "passed",
-			(json_int_t)passed, "outage_p50_ms",
-			measured ? json_real(outages[(measured - 1) / 2]) : json_null(),
-			"outage_max_ms", measured ? json_real(outages[measured - 1]) : json_null());
-	free(outages);
-	return ret;
+	return reports;
 }

@@ -31,8 +31,8 @@ int drill_store_put(const char *dir, const char *id, const json_t *report, time_
 /* NULL: it is not there, or no report. */
 json_t *drill_store_get(const char *dir, const char *id);
 
-/* Earlier runs of a scenario: {"runs", "passed", "outage_p50_ms", "outage_max_ms"}. */
-json_t *drill_store_history(const char *dir, const char *scenario);
+/* All that are kept of a scenario, and of one series of it unless that is NULL; the oldest first. */
+json_t *drill_store_reports(const char *dir, const char *scenario, const char *series);
 
 /* The larger of the two directions' outages, ms; -1: none was measured. */
 double drill_store_outage(const json_t *report);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drill_history.h"
 #include "drill_report.h"
 #include "drill_store.h"
 
@@ -34,7 +35,7 @@ static double number(const json_t *object, const char *name)
 static json_t *make_flow(uint32_t lost, uint32_t lost_before, uint32_t lost_after, bool sends_known)
 {
 	const struct drill_times times = { BEGAN, BEGAN + 2000000, BEGAN + 6000000,
-					   BEGAN + 10000000 };
+					   BEGAN + 10000000, 0 };
 	static uint32_t sends[SENT];
 	struct drill_track track;
 	struct drill_flow flow = {
@@ -95,7 +96,7 @@ static void a_flow_is_measured(void **state)
 
 static void what_is_late_is_lost(void **state)
 {
-	const struct drill_times times = { BEGAN, BEGAN + 100000, 0, BEGAN + 4000000 };
+	const struct drill_times times = { BEGAN, BEGAN + 100000, 0, BEGAN + 4000000, 0 };
 	struct drill_track track;
 	struct drill_flow flow = { .track = &track, .start_us = BEGAN, .sent = 3000, .rate = RATE };
 	json_t *json;
@@ -203,6 +204,96 @@ static void detection_and_switching_are_apart(void **state)
 	json_decref(report);
 }
 
+/* Where a role moves, it is noticed when the taker has it, and not when somebody misses a path. */
+static void detection_is_the_role_change(void **state)
+{
+	json_t *report = make_report(300, 300, 400);
+	json_t *events = json_object_get(report, "events");
+
+	(void)state;
+	json_array_append_new(events, json_pack("{s:f, s:s, s:s, s:b}", "at_s", 2.21, "node", "b",
+						"what", DRILL_TAKES_VIP, "change", 1));
+	/* What the role's way back brings is none of it. */
+	json_array_append_new(events, json_pack("{s:f, s:s, s:s, s:b}", "at_s", 2.1, "node", "b",
+						"what", "restored", "change", 0));
+	drill_report_phases(report);
+	assert_float_equal(number(report, "detection_ms"), 210, 0.01);
+	json_object_set_new(report, "hand_back", json_pack("{s:b, s:f}", "done", 1, "at_s", 2.2));
+	drill_report_phases(report);
+	assert_float_equal(number(report, "detection_ms"), 30, 0.01);
+	json_decref(report);
+}
+
+/* Lost while the role goes back is told apart from what the fault lost, and judged like it. */
+static void handing_back_is_apart(void **state)
+{
+	const struct drill_times times = { BEGAN, BEGAN + 1000000, BEGAN + 2000000, BEGAN + 5000000,
+					   BEGAN + 3000000 };
+	struct drill_track track;
+	struct drill_flow flow = { .track = &track, .start_us = BEGAN, .sent = 5000, .rate = RATE };
+	json_t *json, *report;
+
+	(void)state;
+	assert_int_equal(drill_track_init(&track, 5000, BEGAN), 0);
+	for (uint32_t s = 1; s <= 5000; s++)
+		if (!(s > 1200 && s <= 1230) && !(s > 4000 && s <= 4070))
+			drill_track_take(&track, s, BEGAN + s * 1000ull, BEGAN + s * 1000ull + 10);
+	json = drill_report_flow(&flow, &times, 10);
+	assert_int_equal(number(json, "lost"), 30);
+	assert_int_equal(number(json_object_get(json, "reversion"), "lost"), 0);
+	assert_int_equal(number(json_object_get(json, "hand_back"), "lost"), 70);
+	report = json_pack("{s:{s:i}, s:{s:O, s:O}}", "limits", "outage_ms", 70, "directions",
+			   "out", json, "in", json);
+	drill_report_judge(report);
+	assert_string_equal(verdict(report), "pass");
+	json_object_set_new(report, "hand_back", json_pack("{s:b, s:s}", "done", 0, "why", "x"));
+	drill_report_judge(report);
+	assert_string_equal(verdict(report), "fail");
+	json_object_set_new(report, "hand_back", json_pack("{s:n, s:s}", "done", "why", "--stay"));
+	drill_report_judge(report);
+	assert_string_equal(verdict(report), "pass");
+	json_object_set_new(json_object_get(report, "limits"), "outage_ms", json_integer(69));
+	drill_report_judge(report);
+	assert_string_equal(verdict(report), "fail");
+	json_decref(report);
+	json_decref(json);
+	drill_track_fini(&track);
+}
+
+static void distributions_say_how_many(void **state)
+{
+	static const struct {
+		size_t n;
+		double p50, p99, max;
+	} table[] = { { 1, 1, 1, 1 },	  { 2, 1, 2, 2 },	{ 3, 2, 3, 3 },
+		      { 99, 50, 99, 99 }, { 100, 50, 99, 100 }, { 300, 150, 297, 300 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		json_t *reports = json_array(), *history;
+		const json_t *spread;
+
+		/* 1 to n, the largest first, and one that measured nothing. */
+		for (size_t k = table[i].n; k > 0; k--)
+			json_array_append_new(reports, json_pack("{s:s, s:f}", "verdict",
+								 k % 2 ? "pass" : "fail",
+								 "detection_ms", (double)k));
+		json_array_append_new(reports, json_pack("{s:s}", "verdict", "aborted"));
+		history = drill_history_make(reports);
+		spread = json_object_get(history, "detection_ms");
+		assert_int_equal(number(history, "runs"), table[i].n + 1);
+		assert_int_equal(number(history, "passed"), (table[i].n + 1) / 2);
+		assert_int_equal(number(spread, "n"), table[i].n);
+		assert_float_equal(number(spread, "p50"), table[i].p50, 0.001);
+		assert_float_equal(number(spread, "p99"), table[i].p99, 0.001);
+		assert_float_equal(number(spread, "max"), table[i].max, 0.001);
+		assert_true(json_is_null(
+			json_object_get(json_object_get(history, "in"), "outage_loss_ms")));
+		json_decref(history);
+		json_decref(reports);
+	}
+}
+
 static char *page_of(const json_t *report)
 {
 	char *text = NULL;
@@ -288,7 +379,7 @@ static void a_year_is_kept(void **state)
 static void reports_are_kept_and_found(void **state)
 {
 	char dir[] = "/tmp/test_drill.XXXXXX", path[200], id[DRILL_ID_LEN], **ids;
-	json_t *history, *report, *found;
+	json_t *history, *report, *reports, *found, *spread;
 	struct stat st;
 	size_t n;
 
@@ -305,11 +396,23 @@ static void reports_are_kept_and_found(void **state)
 	found = drill_store_get(dir, ids[2]);
 	assert_float_equal(drill_store_outage(found), 20, 0.001);
 	json_decref(found);
-	history = drill_store_history(dir, "path-cut");
+	reports = drill_store_reports(dir, "path-cut", NULL);
+	assert_int_equal(json_array_size(reports), 3);
+	history = drill_history_make(reports);
+	json_decref(reports);
+	reports = drill_store_reports(dir, "path-cut", "another series");
+	assert_int_equal(json_array_size(reports), 0);
+	json_decref(reports);
+	reports = drill_store_reports(dir, "lan-cut", NULL);
+	assert_int_equal(json_array_size(reports), 0);
+	json_decref(reports);
 	assert_int_equal(number(history, "runs"), 3);
 	assert_int_equal(number(history, "passed"), 2);
-	assert_float_equal(number(history, "outage_p50_ms"), 10, 0.001);
-	assert_float_equal(number(history, "outage_max_ms"), 20, 0.001);
+	spread = json_object_get(json_object_get(history, "out"), "outage_loss_ms");
+	assert_int_equal(number(spread, "n"), 3);
+	assert_float_equal(number(spread, "p50"), 10, 0.001);
+	assert_float_equal(number(spread, "p99"), 20, 0.001);
+	assert_float_equal(number(spread, "max"), 20, 0.001);
 	json_decref(history);
 	snprintf(path, sizeof(path), "%s/%s.html", dir, ids[0]);
 	assert_int_equal(stat(path, &st), 0);
@@ -354,6 +457,9 @@ int main(void)
 		cmocka_unit_test(what_was_not_measured_does_not_pass),
 		cmocka_unit_test(a_pair_that_stays_ill_does_not_pass),
 		cmocka_unit_test(detection_and_switching_are_apart),
+		cmocka_unit_test(detection_is_the_role_change),
+		cmocka_unit_test(handing_back_is_apart),
+		cmocka_unit_test(distributions_say_how_many),
 		cmocka_unit_test(the_page_is_whole_and_asks_nobody),
 		cmocka_unit_test(ids_lead_nowhere_else),
 		cmocka_unit_test(a_year_is_kept),

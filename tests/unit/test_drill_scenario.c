@@ -77,6 +77,7 @@ struct refused {
 
 static const struct refused table[] = {
 	{ FACT(ports), CLEAR, "port_base leaves no ports", 0 },
+	{ FACT(off), SET, "drills: off", 0 },
 	{ FACT(has_partner), CLEAR, "one gateway", 0 },
 	{ FACT(site), CLEAR, "no other site", 0 },
 	{ FACT(far), CLEAR, "no gateway there is alive", 0 },
