@@ -421,6 +421,7 @@ int drill_fault_make(struct drill_fault *fault, const struct drill_order *order,
 		snprintf(text, DRILL_TEXT_LEN, "switching off: %s", strerror(-rc));
 		return rc;
 	case DRILL_SWITCHOVER: /* nothing is broken, and who runs the drill asks for it */
+	case DRILL_ROLLING_RESTART:
 	case DRILL_SCENARIO_MAX:
 		break;
 	}

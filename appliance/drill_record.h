@@ -11,7 +11,7 @@
 
 struct drill_run {
 	const struct config *config;
-	const char *run_dir; /* of netpasd here */
+	const struct client_paths *paths; /* of netpasd here */
 	struct drill_wish wish;
 	struct drill_facts facts; /* before */
 	struct drill_runner runner;

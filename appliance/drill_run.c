@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "control.h"
 #include "drill_record.h"
+#include "drill_rolling.h"
 #include "drill_runner.h"
 #include "drill_state.h"
 #include "drill_store.h"
@@ -66,7 +67,7 @@ static int find_parts(const struct config *config, const struct client_paths *pa
 	struct drill_peer *peers = run->runner.peers;
 	json_t *state;
 
-	run->run_dir = paths->run_dir;
+	run->paths = paths;
 	run->runner.config = config;
 	run->runner.fd = -1;
 	run->facts.ports =
@@ -367,7 +368,7 @@ static int inject_at(struct drill_run *run, enum drill_part part)
 static int ask_switchover(const struct drill_run *run, char *error, size_t size)
 {
 	json_t *request = json_pack("{s:s}", "command", "switchover"), *answer = NULL;
-	int rc = control_exchange(run->run_dir, request, ANSWER_MS, &answer);
+	int rc = control_exchange(run->paths->run_dir, request, ANSWER_MS, &answer);
 
 	json_decref(request);
 	if (rc)
@@ -406,6 +407,57 @@ static int inject(struct drill_run *run)
 	if (!rc && drill_scenarios[run->wish.scenario].both)
 		rc = inject_at(run, DRILL_HERE);
 	return rc;
+}
+
+static void hold(struct drill_run *run)
+{
+	struct drill_runner *runner = &run->runner;
+	const int rc = inject(run);
+
+	if (rc)
+		snprintf(runner->aborted, sizeof(runner->aborted), "no fault: %.120s",
+			 *run->fault ? run->fault : strerror(-rc));
+	else
+		drill_runner_pass(runner, run->times.fault_us + (uint64_t)run->wish.hold_ms * 1000);
+}
+
+static void say_here(struct drill_run *run, const char *what)
+{
+	drill_runner_event(&run->runner, clock_now_us(),
+			   run->runner.peers[DRILL_HERE].gateway->name, "%s", what);
+}
+
+/* Until it has ended; one that takes longer than the drill may is stopped, and that is no success. */
+static void roll(struct drill_run *run)
+{
+	struct drill_runner *runner = &run->runner;
+	const uint64_t until_us = clock_now_us() + (uint64_t)run->wish.hold_ms * 1000;
+	bool ended = false;
+	int status, rc;
+	pid_t pid;
+
+	run->times.fault_us = clock_now_us();
+	rc = drill_rolling_start(run->paths, !run->wish.stay, &pid);
+	if (rc) {
+		snprintf(runner->aborted, sizeof(runner->aborted), "no rolling restart: %s",
+			 strerror(-rc));
+		return;
+	}
+	say_here(run, "rolling restart begins");
+	while (!ended && !*runner->aborted && clock_now_us() < until_us) {
+		drill_runner_pass(runner, clock_now_us() + SECOND_US / 4);
+		ended = drill_rolling_ended(pid, &status);
+	}
+	if (!ended) {
+		fputs("stopping the rolling restart\n", stderr);
+		status = drill_rolling_stop(pid);
+	}
+	say_here(run, ended && !status ? "rolling restart is done" : "rolling restart has stopped");
+	if (!*runner->aborted && (!ended || status))
+		snprintf(runner->aborted, sizeof(runner->aborted),
+			 ended ? "the rolling restart stopped with exit status %d"
+			       : "the rolling restart took too long, and was stopped (%d)",
+			 status);
 }
 
 /* By command; where that does not get through, the agents do it by themselves, and a bit later. */
@@ -579,7 +631,6 @@ static void refuse_loss(struct drill_run *run)
 static void measure(struct drill_run *run, FILE *out)
 {
 	struct drill_runner *runner = &run->runner;
-	int rc;
 
 	run->times.began_us = clock_now_us();
 	runner->abort_us = (uint64_t)drill_abort_ms(run->limit_ms) * 1000;
@@ -588,13 +639,10 @@ static void measure(struct drill_run *run, FILE *out)
 	refuse_loss(run);
 	if (!*runner->aborted) {
 		fprintf(out, "fault: %s\n", drill_scenarios[run->wish.scenario].what);
-		rc = inject(run);
-		if (rc)
-			snprintf(runner->aborted, sizeof(runner->aborted), "no fault: %.120s",
-				 *run->fault ? run->fault : strerror(-rc));
+		if (run->wish.scenario == DRILL_ROLLING_RESTART)
+			roll(run);
 		else
-			drill_runner_pass(runner,
-					  run->times.fault_us + (uint64_t)run->wish.hold_ms * 1000);
+			hold(run);
 	}
 	restore(run);
 	fprintf(out, "restored: %s; waiting for the pair\n", run->ended);

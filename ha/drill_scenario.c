@@ -130,6 +130,18 @@ const struct drill_scenario drill_scenarios[DRILL_SCENARIO_MAX] = {
 		.reversible = true,
 		.event = true,
 	},
+	[DRILL_ROLLING_RESTART] = {
+		.name = "rolling-restart",
+		.what = "both gateways are restarted one after the other, by netpas rolling restart; "
+			"with it they get the software that is installed",
+		.expect = "the one that is restarted is drained, the other one serves; nothing is lost",
+		.restore = "none: nothing was broken",
+		.limit = DRILL_LIMIT_NONE,
+		.needs = DRILL_NEEDS_STANDBY,
+		.hold_ms = DRILL_HOLD_MAX_MS,
+		.reversible = true,
+		.event = true,
+	},
 };
 
 enum drill_scenario_id drill_scenario_find(const char *name)
