@@ -38,6 +38,7 @@ void config_free(struct config *config)
 	free(config->node.allow);
 	free(config->node.lan_probes);
 	cloud_config_free(config->node.cloud);
+	config_web_free(config->node.web);
 	key_wipe(&config->private_key);
 	free(config);
 }
@@ -97,7 +98,8 @@ bool config_same(const struct config *a, const struct config *b)
 
 	return a->digest == b->digest && !config_digest(a, config_print_node, &node_a) &&
 	       !config_digest(b, config_print_node, &node_b) && node_a == node_b &&
-	       !memcmp(&a->private_key, &b->private_key, sizeof(a->private_key));
+	       !memcmp(&a->private_key, &b->private_key, sizeof(a->private_key)) &&
+	       config_web_same(a->node.web, b->node.web);
 }
 
 static int subnet_compare(const void *a, const void *b)

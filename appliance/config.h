@@ -38,6 +38,8 @@
 #define CONFIG_PROBE_SLOW_MS 500 /* default on the others */
 
 #define CONFIG_LAN_PROBES_MAX 8 /* hosts on the LAN that node.yaml names */
+#define CONFIG_WEB_PORT 9480	/* default */
+#define CONFIG_WEB_ALLOW_MAX 64
 
 enum config_engine {
 	CONFIG_ENGINE_AUTO, /* the kernel where it has WireGuard, else user space */
@@ -176,6 +178,20 @@ enum config_drills {
 };
 extern const char *const config_drills_names[CONFIG_DRILLS_MAX]; /* "reversible", ... */
 
+/* Page and metrics: where they are had, and by whom. */
+struct config_web {
+	uint16_t port;
+	struct ip_addr listen4, listen6;   /* either may be IP_NONE, not both */
+	char interface[CONFIG_IFNAME_LEN]; /* by which requests come; "": loopback alone */
+	struct ip_prefix *allow;	   /* who may ask: at least one */
+	size_t n_allow;
+	char *token_file;
+	struct key token; /* that they must know */
+};
+
+/* All of it is on loopback addresses. */
+bool config_web_is_local(const struct config_web *web);
+
 struct config_node {
 	char name[CONFIG_NAME_MAX]; /* a gateway's or relay's name in mesh.yaml */
 	char *key_file;
@@ -190,6 +206,7 @@ struct config_node {
 	struct ip_addr *lan_probes; /* hosts on the LAN to ask whether it lives */
 	size_t n_lan_probes;	    /* 0..CONFIG_LAN_PROBES_MAX */
 	struct cloud_config *cloud; /* NULL: nothing is moved by a cloud's API */
+	struct config_web *web;	    /* NULL: neither page nor metrics */
 };
 
 struct config {

@@ -310,6 +310,13 @@ static void read_cloud(struct config_file *file, const struct tree_node *value, 
 		config_cloud_read(file, value, reader->node);
 }
 
+static void read_web(struct config_file *file, const struct tree_node *value, void *object)
+{
+	const struct node_reader *reader = object;
+
+	config_web_read(file, value, reader->node);
+}
+
 /* In this order: the name tells what the rest may be; WAN interfaces are compared with the LAN's. */
 static const struct config_word node_words[] = {
 	{ "node", true, read_name },
@@ -321,6 +328,7 @@ static const struct config_word node_words[] = {
 	{ "allow", false, read_allow },
 	{ "lan_probe", false, read_lan_probe },
 	{ "cloud", false, read_cloud },
+	{ "web", false, read_web },
 };
 
 void config_node_read(struct config_file *file, const struct tree_node *root,
@@ -543,6 +551,18 @@ free_path:
 	free(path);
 }
 
+static void check_token(struct config_file *file, const char *key_dir,
+			const struct key *private_key, struct config_web *web)
+{
+	char *path = web->token_file ? key_path(key_dir, web->token_file) : NULL;
+
+	if (path)
+		config_web_token(file, path, private_key, web);
+	else
+		file->no_memory = true;
+	free(path);
+}
+
 void config_node_check(struct config_file *file, struct config_file *mesh_file, const char *key_dir,
 		       struct config *config)
 {
@@ -552,6 +572,8 @@ void config_node_check(struct config_file *file, struct config_file *mesh_file, 
 	check_allow(file, &config->node);
 	if (find_self(config) && !config->is_relay && config->node.cloud)
 		config_cloud_check(file, config);
+	if (find_self(config) && config->node.web)
+		config_web_check(file, config);
 	if (find_self(config))
 		public_key = config->is_relay ? &mesh->relays[config->self_relay].public_key
 					      : &config_self(config)->public_key;
@@ -559,6 +581,8 @@ void config_node_check(struct config_file *file, struct config_file *mesh_file, 
 		check_lan_probes(file, mesh_file, config);
 	if (key_dir)
 		check_key(file, mesh_file, key_dir, public_key, config);
+	if (key_dir && config->node.web)
+		check_token(file, key_dir, &config->private_key, config->node.web);
 	if (public_key || !*config->node.name || mesh_file->broken || !mesh->n_sites)
 		return;
 	for (size_t s = 0; s < mesh->n_sites; s++) {

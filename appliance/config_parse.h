@@ -147,6 +147,14 @@ void config_node_read(struct config_file *file, const struct tree_node *root,
 void config_cloud_read(struct config_file *file, const struct tree_node *value,
 		       struct config_node *node);
 void config_cloud_check(struct config_file *file, struct config *config);
+/* Likewise the section "web", and its token, of any node. */
+void config_web_read(struct config_file *file, const struct tree_node *value,
+		     struct config_node *node);
+void config_web_check(struct config_file *file, const struct config *config);
+void config_web_token(struct config_file *file, const char *path, const struct key *private_key,
+		      struct config_web *web);
+void config_web_free(struct config_web *web);
+bool config_web_same(const struct config_web *a, const struct config_web *b);
 /*
  * Finds this node in the mesh, and reads its key: relative to key_dir, which is "" or ends in '/'.
  * With NULL the key is not looked at.

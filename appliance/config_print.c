@@ -238,6 +238,28 @@ static void print_cloud(const struct cloud_config *cloud, FILE *out)
 	fprintf(out, "  verify: %ums\n", cloud->verify_ms);
 }
 
+static void print_web(const struct config_web *web, FILE *out)
+{
+	const struct ip_addr *listen[] = { &web->listen4, &web->listen6 };
+	char text[IP_PREFIX_STRLEN];
+
+	fputs("web:\n  listen:\n", out);
+	for (size_t i = 0; i < 2; i++)
+		if (listen[i]->family != IP_NONE)
+			fprintf(out, "    - \"%s\"\n", ip_addr_format(listen[i], text));
+	if (*web->interface) {
+		fputs("  interface: ", out);
+		print_text(web->interface, out);
+		fputs("\n", out);
+	}
+	fprintf(out, "  port: %u\n  allow:\n", web->port);
+	for (size_t i = 0; i < web->n_allow; i++)
+		fprintf(out, "    - \"%s\"\n", ip_prefix_format(&web->allow[i], text));
+	fputs("  token: ", out);
+	print_text(web->token_file, out);
+	fputs("\n", out);
+}
+
 void config_print_node(const struct config *config, FILE *out)
 {
 	const struct config_node *node = &config->node;
@@ -278,4 +300,6 @@ void config_print_node(const struct config *config, FILE *out)
 		fprintf(out, "  - \"%s\"\n", ip_addr_format(&node->lan_probes[i], text));
 	if (node->cloud)
 		print_cloud(node->cloud, out);
+	if (node->web)
+		print_web(node->web, out);
 }

@@ -149,6 +149,7 @@ static void (*const puts_elem[RULESET_SET_MAX])(char **at, const struct ruleset_
 	[RULESET_NODES4] = put_node,	[RULESET_NODES6] = put_node,
 	[RULESET_TUNNELS] = put_tunnel, [RULESET_CLAMPED] = put_clamped,
 	[RULESET_ALLOW4] = put_allow,	[RULESET_ALLOW6] = put_allow,
+	[RULESET_WEB4] = put_allow,	[RULESET_WEB6] = put_allow,
 	[RULESET_PAIR_MAC] = put_mac,	[RULESET_PAIR_ANY] = put_interface,
 };
 
@@ -343,8 +344,10 @@ static bool range_prefix(uint8_t family, const uint8_t *first, const uint8_t *la
 
 static uint8_t set_family(enum ruleset_set set)
 {
-	return set == RULESET_SITES4 || set == RULESET_NODES4 || set == RULESET_ALLOW4 ? IP_V4
-										       : IP_V6;
+	return set == RULESET_SITES4 || set == RULESET_NODES4 || set == RULESET_ALLOW4 ||
+			       set == RULESET_WEB4
+		       ? IP_V4
+		       : IP_V6;
 }
 
 /* The interval from the point to before `end` (NULL: to the last address of all). */
@@ -469,6 +472,8 @@ static const struct {
 	[RULESET_CLAMPED] = { 4, point_clamped },
 	[RULESET_ALLOW4] = { KEY_ALLOW(4), point_allow },
 	[RULESET_ALLOW6] = { KEY_ALLOW(16), point_allow },
+	[RULESET_WEB4] = { KEY_ALLOW(4), point_allow },
+	[RULESET_WEB6] = { KEY_ALLOW(16), point_allow },
 	[RULESET_PAIR_MAC] = { RULESET_MAC_LEN, point_mac },
 	[RULESET_PAIR_ANY] = { RULESET_IFNAME_LEN, point_interface },
 };
@@ -529,6 +534,8 @@ static void describe_point(enum ruleset_set set, const struct point *point, char
 	case RULESET_NODES6:
 	case RULESET_ALLOW4:
 	case RULESET_ALLOW6:
+	case RULESET_WEB4:
+	case RULESET_WEB6:
 	case RULESET_SET_MAX:
 		memcpy(addr.bytes, point->key, ip_bits(addr.family) / 8);
 		snprintf(buf, size, "%s%s", point->end ? "end before " : "",

@@ -124,6 +124,12 @@ static void iif_lan(struct nft_builder *b, unsigned int arg)
 	is_interface(b, NFT_META_IIFNAME, NFT_CMP_EQ, b->params->lan);
 }
 
+static void iif_web(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	is_interface(b, NFT_META_IIFNAME, NFT_CMP_EQ, b->params->web_ifname);
+}
+
 static void iif_loopback(struct nft_builder *b, unsigned int arg)
 {
 	(void)arg;
@@ -250,6 +256,22 @@ static void to_lan6(struct nft_builder *b, unsigned int arg)
 	nft_expr_cmp(b, NFT_CMP_EQ, b->params->lan6.bytes, 16);
 }
 
+static void to_web4(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	is_family(b, NFPROTO_IPV4);
+	load_network(b, IP4_DEST, 4);
+	nft_expr_cmp(b, NFT_CMP_EQ, b->params->web4.bytes, 4);
+}
+
+static void to_web6(struct nft_builder *b, unsigned int arg)
+{
+	(void)arg;
+	is_family(b, NFPROTO_IPV6);
+	load_network(b, IP6_DEST, 16);
+	nft_expr_cmp(b, NFT_CMP_EQ, b->params->web6.bytes, 16);
+}
+
 static void from_link(struct nft_builder *b, unsigned int arg)
 {
 	static const uint8_t bits[16] = { 0xff, 0xc0 };
@@ -282,24 +304,22 @@ static void from_node6(struct nft_builder *b, unsigned int arg)
  * The parts of a concatenated key are put side by side into 32-bit registers. The protocol comes
  * from the header, as kernels of today refuse what nft 1.0.6 makes of "meta l4proto" here.
  */
-static void allowed4(struct nft_builder *b, unsigned int arg)
+static void allowed4(struct nft_builder *b, unsigned int set)
 {
-	(void)arg;
 	is_family(b, NFPROTO_IPV4);
 	load_network(b, IP4_SOURCE, 4);
 	nft_expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, IP4_PROTO, 1, NFT_REG32_01);
 	nft_expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, PORT_DEST, 2, NFT_REG32_02);
-	nft_expr_lookup(b, RULESET_ALLOW4);
+	nft_expr_lookup(b, (enum ruleset_set)set);
 }
 
-static void allowed6(struct nft_builder *b, unsigned int arg)
+static void allowed6(struct nft_builder *b, unsigned int set)
 {
-	(void)arg;
 	is_family(b, NFPROTO_IPV6);
 	load_network(b, IP6_SOURCE, 16);
 	nft_expr_payload(b, NFT_PAYLOAD_NETWORK_HEADER, IP6_NEXT, 1, NFT_REG_2);
 	nft_expr_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, PORT_DEST, 2, NFT_REG32_05);
-	nft_expr_lookup(b, RULESET_ALLOW6);
+	nft_expr_lookup(b, (enum ruleset_set)set);
 }
 
 /* VRRP from where it must come, and that no router has passed on (RFC 9568, 5.1.1.3, 5.1.2.3). */
@@ -634,8 +654,10 @@ static const struct rule rules[] = {
 	RULE(INPUT, { icmp6, MLD2_REPORT }, ACCEPT),
 	RULE(INPUT, { udp_to, 68 }, ACCEPT),			/* DHCP */
 	RULE(INPUT, { from_link, 0 }, { udp_to, 546 }, ACCEPT), /* DHCPv6 */
-	RULE(INPUT, { allowed4, 0 }, ACCEPT),
-	RULE(INPUT, { allowed6, 0 }, ACCEPT),
+	RULE(INPUT, { allowed4, RULESET_ALLOW4 }, ACCEPT),
+	RULE(INPUT, { allowed6, RULESET_ALLOW6 }, ACCEPT),
+	RULE_IF(web4, INPUT, { iif_web, 0 }, { to_web4, 0 }, { allowed4, RULESET_WEB4 }, ACCEPT),
+	RULE_IF(web6, INPUT, { iif_web, 0 }, { to_web6, 0 }, { allowed6, RULESET_WEB6 }, ACCEPT),
 	RULE(INPUT, DROP(INPUT)),
 
 	RULE(INPUT_TUNNEL, { jump, NFT_CHAIN_ICMP_ERROR }),
@@ -649,8 +671,8 @@ static const struct rule rules[] = {
 	RULE_IF(drills, INPUT_TUNNEL, { udp_drill, DRILL_PORT_AGENT }, ACCEPT),
 	RULE_IF(drills, INPUT_TUNNEL, { udp_drill, DRILL_PORT_RUNNER }, ACCEPT),
 	RULE(INPUT_TUNNEL, { answer, 0 }, ACCEPT),
-	RULE(INPUT_TUNNEL, { allowed4, 0 }, ACCEPT),
-	RULE(INPUT_TUNNEL, { allowed6, 0 }, ACCEPT),
+	RULE(INPUT_TUNNEL, { allowed4, RULESET_ALLOW4 }, ACCEPT),
+	RULE(INPUT_TUNNEL, { allowed6, RULESET_ALLOW6 }, ACCEPT),
 	RULE(INPUT_TUNNEL, DROP(INPUT)),
 
 	RULE(INPUT_PAIR, { tcp_pair, 0 }, ACCEPT),

@@ -533,6 +533,8 @@ static void elem_format(struct text *text, enum ruleset_set set, char sign,
 		break;
 	case RULESET_ALLOW4:
 	case RULESET_ALLOW6:
+	case RULESET_WEB4:
+	case RULESET_WEB6:
 		text_add(text, "%s %s %u", ip_prefix_format(&elem->prefix, prefix),
 			 elem->proto == PROTO_TCP ? "tcp" : "udp", elem->port);
 		break;
@@ -570,7 +572,7 @@ static void elems_count(struct text *text, const struct plan *plan)
 		{ "nodes", RULESET_NODES4, RULESET_NODES6 },
 		{ "tunnels", RULESET_TUNNELS, RULESET_TUNNELS },
 		{ "clamped sites", RULESET_CLAMPED, RULESET_CLAMPED },
-		{ "allowed", RULESET_ALLOW4, RULESET_ALLOW6 },
+		{ "allowed", RULESET_ALLOW4, RULESET_WEB6 },
 		{ "sources of VRRP", RULESET_PAIR_MAC, RULESET_PAIR_ANY },
 	};
 	const char *separator = "";

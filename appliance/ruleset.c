@@ -13,6 +13,7 @@ const char *const ruleset_set_names[RULESET_SET_MAX] = {
 	[RULESET_TUNNELS] = "tunnels",	 [RULESET_CLAMPED] = "clamped",
 	[RULESET_ALLOW4] = "allow4",	 [RULESET_ALLOW6] = "allow6",
 	[RULESET_PAIR_MAC] = "pair_mac", [RULESET_PAIR_ANY] = "pair_any",
+	[RULESET_WEB4] = "web4",	 [RULESET_WEB6] = "web6",
 };
 
 struct ruleset *ruleset_new(void)
@@ -117,6 +118,7 @@ static elem_compare *const compares[RULESET_SET_MAX] = {
 	[RULESET_NODES4] = compare_node,    [RULESET_NODES6] = compare_node,
 	[RULESET_TUNNELS] = compare_tunnel, [RULESET_CLAMPED] = compare_clamped,
 	[RULESET_ALLOW4] = compare_allow,   [RULESET_ALLOW6] = compare_allow,
+	[RULESET_WEB4] = compare_allow,	    [RULESET_WEB6] = compare_allow,
 	[RULESET_PAIR_MAC] = compare_mac,   [RULESET_PAIR_ANY] = compare_interface,
 };
 
@@ -140,6 +142,8 @@ static bool elem_says(enum ruleset_set set, const struct ruleset_elem *a,
 		return site_covers(a, b);
 	case RULESET_ALLOW4:
 	case RULESET_ALLOW6:
+	case RULESET_WEB4:
+	case RULESET_WEB6:
 		return allow_covers(a, b);
 	case RULESET_NODES4:
 	case RULESET_NODES6:
@@ -213,5 +217,8 @@ bool ruleset_params_equal(const struct ruleset_params *a, const struct ruleset_p
 	       ip_addr_compare(&a->pair_outer, &b->pair_outer) == 0 &&
 	       ip_addr_compare(&a->pair_link, &b->pair_link) == 0 && a->pair_port == b->pair_port &&
 	       a->drills == b->drills &&
-	       strncmp(a->pair_ifname, b->pair_ifname, sizeof(a->pair_ifname)) == 0;
+	       strncmp(a->pair_ifname, b->pair_ifname, sizeof(a->pair_ifname)) == 0 &&
+	       ip_addr_compare(&a->web4, &b->web4) == 0 &&
+	       ip_addr_compare(&a->web6, &b->web6) == 0 &&
+	       strncmp(a->web_ifname, b->web_ifname, sizeof(a->web_ifname)) == 0;
 }

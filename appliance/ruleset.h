@@ -10,6 +10,7 @@
  *	tunnels		concatenated set: tunnel interface name . mark of the peer's site
  *	clamped		set: marks of the remote sites towards which the TCP MSS is clamped
  *	allow4, allow6	concatenated interval set: source . protocol . port (management)
+ *	web4, web6	likewise, for the page and the metrics alone: by their interface, to their address
  *	pair_mac	set: the MAC from which alone the other gateway's VRRP comes
  *	pair_any	set: the LAN interface, while that MAC is not known for sure; one of both is empty
  */
@@ -35,6 +36,8 @@ enum ruleset_set {
 	RULESET_CLAMPED,
 	RULESET_ALLOW4,
 	RULESET_ALLOW6,
+	RULESET_WEB4,
+	RULESET_WEB6,
 	RULESET_PAIR_MAC,
 	RULESET_PAIR_ANY,
 	RULESET_SET_MAX,
@@ -56,6 +59,9 @@ struct ruleset_params {
 	uint16_t pair_port;	   /* UDP, of its own end */
 	char pair_ifname[RULESET_IFNAME_LEN];
 	bool drills; /* their ports are open */
+	/* Where page and metrics are had; IP_NONE: not in that family. */
+	struct ip_addr web4, web6;
+	char web_ifname[RULESET_IFNAME_LEN];
 };
 
 /* An element. Which fields mean something depends on the set. 48 bytes; 100,000 are usual. */
@@ -65,8 +71,8 @@ struct ruleset_elem {
 		char ifname[RULESET_IFNAME_LEN]; /* tunnels, pair_any */
 		uint8_t mac[RULESET_MAC_LEN];	 /* pair_mac */
 	};
-	uint8_t proto; /* allow: IPPROTO_TCP or IPPROTO_UDP */
-	uint16_t port; /* allow */
+	uint8_t proto; /* allow, web: IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port; /* likewise */
 	uint32_t mark; /* sites: data of the map; tunnels: second part of the key; clamped */
 };
 

@@ -504,6 +504,29 @@ static int add_allow(const struct config *config, struct state *state)
 	return 0;
 }
 
+/* Loopback needs no hole. */
+static int add_web(const struct config_web *web, struct state *state)
+{
+	struct ruleset_params *params = &state->ruleset->params;
+
+	if (config_web_is_local(web))
+		return 0;
+	params->web4 = web->listen4;
+	params->web6 = web->listen6;
+	memcpy(params->web_ifname, web->interface, sizeof(params->web_ifname));
+	for (size_t i = 0; i < web->n_allow; i++) {
+		struct ruleset_elem *elem =
+			add_elem(state, RULESET_WEB4, RULESET_WEB6, web->allow[i].addr.family);
+
+		if (!elem)
+			return -ENOMEM;
+		elem->prefix = web->allow[i];
+		elem->proto = IPPROTO_TCP;
+		elem->port = web->port;
+	}
+	return 0;
+}
+
 /* Of whom this node is, and what it carries itself. */
 static int add_gateway_ruleset(const struct config *config, struct state *state)
 {
@@ -571,6 +594,8 @@ static int add_ruleset(const struct config *config, struct state *state)
 				       state);
 	if (!rc)
 		rc = add_allow(config, state);
+	if (!rc && config->node.web)
+		rc = add_web(config->node.web, state);
 	return rc;
 }
 

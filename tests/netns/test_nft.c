@@ -70,8 +70,9 @@ static struct ruleset *make_ruleset(void)
 	add(ruleset, RULESET_CLAMPED, NULL, SITE2);
 	add_allow(ruleset, RULESET_ALLOW4, "192.0.2.0/24", IPPROTO_TCP, 22);
 	add_allow(ruleset, RULESET_ALLOW4, "0.0.0.0/0", IPPROTO_UDP, 161);
-	add_allow(ruleset, RULESET_ALLOW4, "192.0.2.9/32", IPPROTO_UDP, 65535);
+	add_allow(ruleset, RULESET_WEB4, "192.0.2.9/32", IPPROTO_UDP, 65535);
 	add_allow(ruleset, RULESET_ALLOW6, "::/0", IPPROTO_TCP, 443);
+	add_allow(ruleset, RULESET_WEB6, "2001:db8::/32", IPPROTO_TCP, 22);
 	add_allow(ruleset, RULESET_ALLOW6, "2001:db8::/32", IPPROTO_TCP, 22);
 	add_pair(ruleset, "lan0", 3);
 	ruleset_sort(ruleset);
@@ -282,8 +283,9 @@ static void test_change(void **state)
 	add(added, RULESET_NODES6, "2001:db8:7::9/128", 0);
 	strcpy(add(added, RULESET_TUNNELS, NULL, SITE2)->ifname, "np9");
 	add(added, RULESET_CLAMPED, NULL, SITE3);
-	add_allow(added, RULESET_ALLOW4, "192.0.3.0/24", IPPROTO_TCP, 22);
-	add_allow(added, RULESET_ALLOW6, "2001:db9::/32", IPPROTO_TCP, 22);
+	for (enum ruleset_set i = RULESET_ALLOW4; i <= RULESET_WEB6; i++)
+		add_allow(added, i, (i - RULESET_ALLOW4) % 2 ? "2001:db9::/32" : "192.0.3.0/24",
+			  IPPROTO_TCP, 22);
 	add_pair(added, "lan1", 4);
 	assert_int_equal(nft_change(nft, removed->sets, added->sets), 0);
 	after = handles();
@@ -297,7 +299,6 @@ static void test_change(void **state)
 	}
 	ruleset_sort(ruleset);
 	assert_holds(ruleset);
-
 	/* And back. */
 	assert_int_equal(nft_change(nft, added->sets, removed->sets), 0);
 	ruleset_free(ruleset);

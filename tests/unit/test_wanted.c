@@ -43,10 +43,10 @@ static const char mesh[] =
 	"  - {between: [fra, sin], mtu: 1300}\n"
 	"  - {between: [nyc, fra], connect: no}\n";
 
-static const char node[] =
-	"node: fra-a\n"
-	"interfaces: {lan: eth1, wan: [eth0]}\n"
-	"allow: [{from: 192.0.2.0/24, tcp: 22}, {from: 192.0.2.7/32, tcp: 22}]\n";
+static const char node[] = "node: fra-a\n"
+			   "interfaces: {lan: eth1, wan: [eth0]}\n"
+			   "allow: [{from: 192.0.2.0/24, tcp: 22}, {from: 192.0.2.7/32, tcp: 22}]\n"
+			   "web: {port: 443, allow: [192.0.2.0/24, 192.0.2.128/25]}\n";
 
 static const char relays[] =
 	"relays:\n"
@@ -297,6 +297,13 @@ static void test_ruleset(void **state)
 	assert_int_equal(ruleset->sets[RULESET_TUNNELS].n, 2);
 	assert_int_equal(ruleset->sets[RULESET_ALLOW4].n, 1);
 	assert_int_equal(ruleset->sets[RULESET_ALLOW4].v[0].port, 22);
+	/* The page: by the LAN, to its address, from a prefix that covers the other. */
+	assert_int_equal(ruleset->sets[RULESET_WEB4].n, 1);
+	assert_int_equal(ruleset->sets[RULESET_WEB4].v[0].port, 443);
+	assert_int_equal(ruleset->sets[RULESET_WEB6].n, 0);
+	assert_string_equal(ruleset->params.web_ifname, ruleset->params.lan);
+	assert_int_equal(ip_addr_compare(&ruleset->params.web4, &ruleset->params.lan4), 0);
+	assert_int_equal(ruleset->params.web6.family, IP_NONE);
 }
 
 static void test_rules(void **state)
