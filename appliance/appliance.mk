@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # netpasd and netpas. Everything but the two main files is one set of objects that tests link too.
 
-# curl and expat are linked where they are called: in netpas-cloud, and not in the daemon.
-PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat
+# curl, expat and microhttpd are linked where they are called: in netpas-cloud and netpas-web.
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat libmicrohttpd
 # Lazy: the packages are installed by `deps` in the same make run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
@@ -14,22 +14,33 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -I
 CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL  = $(LDFLAGS) -Wl,--as-needed -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
-MAINS     := appliance/netpasd.c appliance/netpas.c appliance/netpas_cloud.c
+MAINS     := appliance/netpasd.c appliance/netpas.c appliance/netpas_cloud.c appliance/netpas_web.c
 LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c) $(wildcard ha/cloud/*.c)
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
 
 .PHONY: programs install
-programs: $(BUILD)/netpasd $(BUILD)/netpas $(BUILD)/netpas-cloud
+programs: $(BUILD)/netpasd $(BUILD)/netpas $(BUILD)/netpas-cloud $(BUILD)/netpas-web
 
 $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/netpas-cloud: $(BUILD)/obj/appliance/netpas_cloud.o $(BUILD)/libnetpas.a
+$(BUILD)/netpas-cloud $(BUILD)/netpas-web: $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/libnetpas.a: $(LIB_OBJS)
+# The page, as it lies in appliance/page/; each file ends in a NUL.
+PAGE      := page.html login.html page.css page.js
+PAGE_OBJ  := $(BUILD)/obj/appliance/page.o
+$(PAGE_OBJ): $(addprefix appliance/page/,$(PAGE)) | deps
+	$(call say,EMBED,appliance/page)
+	$(Q)mkdir -p $(@D)
+	$(Q)embed() { printf '.globl %s\n%s: .incbin "appliance/page/%s"\n.byte 0\n' $$1 $$1 $$2; }; \
+		{ echo '.section .rodata'; embed web_page_html page.html; embed web_page_login_html login.html; \
+		embed web_page_css page.css; embed web_page_js page.js; \
+		echo '.section .note.GNU-stack,"",%progbits'; } | $(CC) -x assembler -c -o $@ -
+
+$(BUILD)/libnetpas.a: $(LIB_OBJS) $(PAGE_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -48,6 +59,7 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(BUILD)/netpasd $(DESTDIR)$(PREFIX)/sbin/netpasd
 	$(Q)install -D -m 755 $(BUILD)/netpas $(DESTDIR)$(PREFIX)/sbin/netpas
 	$(Q)install -D -m 755 $(BUILD)/netpas-cloud $(DESTDIR)$(PREFIX)/sbin/netpas-cloud
+	$(Q)install -D -m 755 $(BUILD)/netpas-web $(DESTDIR)$(PREFIX)/sbin/netpas-web
 	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
 	$(Q)for unit in netpas-drill@.service netpas-drill@.timer; do \
 		install -D -m 644 appliance/$$unit $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done

@@ -80,10 +80,10 @@ static int control_accept(struct sd_event_source *source, int fd, uint32_t reven
 	return 0;
 }
 
-static int socket_address(const char *run_dir, struct sockaddr_un *ret_address)
+static int socket_address(const char *run_dir, const char *name, struct sockaddr_un *ret_address)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/" CONTROL_SOCKET, run_dir);
+	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", run_dir, name);
 
 	if (n < 0 || (size_t)n >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
@@ -91,8 +91,8 @@ static int socket_address(const char *run_dir, struct sockaddr_un *ret_address)
 	return 0;
 }
 
-int control_listen(struct sd_event *event, const char *run_dir, control_handle_fn *handle,
-		   void *data, struct control **ret_control)
+int control_listen_as(struct sd_event *event, const char *run_dir, const char *name,
+		      control_handle_fn *handle, void *data, struct control **ret_control)
 {
 	static const struct line_rules rules = { .line_max = CONTROL_REQUEST_MAX,
 						 .clients_max = CONTROL_CLIENTS_MAX,
@@ -105,7 +105,7 @@ int control_listen(struct sd_event *event, const char *run_dir, control_handle_f
 		return -ENOMEM;
 	control->handle = handle;
 	control->data = data;
-	rc = socket_address(run_dir, &control->address);
+	rc = socket_address(run_dir, name, &control->address);
 	if (!rc)
 		rc = line_server_new(event, &rules, control, &control->server);
 	if (rc)
@@ -138,6 +138,12 @@ err_free:
 	return rc;
 }
 
+int control_listen(struct sd_event *event, const char *run_dir, control_handle_fn *handle,
+		   void *data, struct control **ret_control)
+{
+	return control_listen_as(event, run_dir, CONTROL_SOCKET, handle, data, ret_control);
+}
+
 void control_free(struct control *control)
 {
 	if (!control)
@@ -158,7 +164,7 @@ int control_exchange(const char *run_dir, json_t *request, int timeout_ms, json_
 	size_t len;
 	int fd, rc;
 
-	rc = socket_address(run_dir, &address);
+	rc = socket_address(run_dir, CONTROL_SOCKET, &address);
 	if (rc)
 		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

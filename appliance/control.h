@@ -22,6 +22,9 @@ typedef json_t *control_handle_fn(const char *command, json_t *request, void *da
 
 int control_listen(struct sd_event *event, const char *run_dir, control_handle_fn *handle,
 		   void *data, struct control **ret_control);
+/* Another socket of that kind and mode, with this name. */
+int control_listen_as(struct sd_event *event, const char *run_dir, const char *name,
+		      control_handle_fn *handle, void *data, struct control **ret_control);
 void control_free(struct control *control);
 
 /* The answer to one request line; never NULL but when out of memory. For the socket and fuzzing. */

@@ -41,6 +41,7 @@
 #include "teardown.h"
 #include "wanted.h"
 #include "watch.h"
+#include "web_agent.h"
 
 #define REPAIR_DELAY_US 20000u	      /* lets a burst of events become one repair */
 #define REPAIR_INTERVAL_US 1000000u   /* between two repairs at the least */
@@ -290,6 +291,7 @@ static int configure_services(struct daemon *d, const struct config *config)
 	int rc = 0;
 
 	steering_configure(d->steering, config);
+	web_agent_configure(d->web, config);
 	rc = health_monitor_configure(d->health, config);
 	if (rc || config->is_relay)
 		return rc;
@@ -730,6 +732,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = rolling_node_new(d, &d->rolling);
 	if (!rc)
+		rc = web_agent_new(d, &d->web);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -764,6 +768,7 @@ void daemon_free(struct daemon *d)
 	health_monitor_free(d->health);
 	drill_agent_free(d->drills);
 	rolling_node_free(d->rolling);
+	web_agent_free(d->web);
 	beacon_free(d->beacon);
 	cloud_agent_free(d->cloud);
 	vrrp_free(d->vrrp);

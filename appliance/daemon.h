@@ -23,6 +23,7 @@ struct sd_event;
 struct sd_event_source;
 struct steering;
 struct watch;
+struct web_agent;
 
 /* Exit code of the event loop: go on as the program on disk (installed.h). */
 #define DAEMON_RESTART 100
@@ -56,6 +57,7 @@ struct daemon {
 	struct watch *watch;
 	struct cloud_agent *cloud;
 	struct rolling_node *rolling;
+	struct web_agent *web;
 	struct sd_event_source *repair; /* pending */
 	struct sd_event_source *check;	/* for what changes without an event */
 	unsigned int failures;		/* repairs that failed in a row */

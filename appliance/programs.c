@@ -267,6 +267,11 @@ bool programs_adopted(const struct programs *programs, const char **ret_why_not)
 	return programs->adopted;
 }
 
+int programs_fd(const struct programs *programs, enum programs_place place)
+{
+	return programs->fds[place];
+}
+
 int programs_map(const struct programs *programs, const char *name)
 {
 	const struct bpf_map *map = bpf_object__find_map_by_name(programs->object, name);

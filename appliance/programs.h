@@ -85,6 +85,9 @@ int programs_map(const struct programs *programs, const char *name);
 int programs_refresh(struct programs *programs, const struct programs_devices *devices,
 		     size_t *ret_changes);
 
+/* The program itself; it belongs to programs. */
+int programs_fd(const struct programs *programs, enum programs_place place);
+
 /* What runs where, as of the last refresh. Valid until the next one. */
 const struct programs_entry *programs_list(const struct programs *programs, size_t *ret_n);
 

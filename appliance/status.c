@@ -20,6 +20,7 @@
 #include "steering.h"
 #include "switchover.h"
 #include "wanted.h"
+#include "web_agent.h"
 #include "wireguard.h"
 
 #define ENGINE_PATIENCE_MS 200 /* who asks for the status waits, and everything else with it */
@@ -266,6 +267,7 @@ json_t *status_make(struct daemon *d)
 	health = health_monitor_status(d->health, problems);
 	cloud = cloud_agent_status(d->cloud, problems);
 	rolling_node_problems(d, problems);
+	web_agent_problems(d->web, problems);
 	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
 			"s:o, s:o}",
 			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",

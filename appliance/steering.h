@@ -103,6 +103,12 @@ bool steering_incomplete(const struct steering *steering, char *reason, size_t s
 json_t *steering_status(struct steering *steering, json_t *problems);
 json_t *steering_paths(struct steering *steering);
 json_t *steering_drops(struct steering *steering);
+
+/*
+ * Array of {"program", "runs", "seconds"}: what the programs have cost, since they were loaded, if the kernel
+ * measures it (sysctl kernel.bpf_stats_enabled); else empty.
+ */
+json_t *steering_run_times(const struct steering *steering);
 /* At a relay: what each node sent to each other one, the most first. */
 json_t *steering_relayed(const struct steering *steering);
 

@@ -24,7 +24,7 @@ $(FUZZ_BINS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libnetpas.a
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
 		$(BUILD)/fuzz/libnetpas.a $(PKG_LIBS)
 
-$(BUILD)/fuzz/libnetpas.a: $(FUZZ_OBJS)
+$(BUILD)/fuzz/libnetpas.a: $(FUZZ_OBJS) $(PAGE_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
