@@ -49,6 +49,7 @@ declare -A SITE_SUBNETS # site's number -> lines of its "subnets:" list
 MESH_LANES=${MESH_LANES:-} # the "lanes:" list, in brackets
 MESH_POLICIES=${MESH_POLICIES:-} # lines of the "policies:" list
 GATEWAY_ALLOW=${GATEWAY_ALLOW:-} # lines of node.yaml's "allow:" list
+GATEWAY_WEB=${GATEWAY_WEB:-} # lines of node.yaml's "web:" section; the token is LAB_DIR/web.token
 
 for _s in $(seq 1 "$SITES"); do
 	for _g in a b; do
@@ -396,10 +397,12 @@ topology_config() {
 		[[ -e $LAB_DIR/$g.key ]] || _keygen "$LAB_DIR/$g.key" || lab_die "no key for $g"
 		[[ -e $LAB_DIR/$g.pub ]] || _pubkey "$LAB_DIR/$g.key" >"$LAB_DIR/$g.pub"
 	done
+	[[ -z $GATEWAY_WEB || -e $LAB_DIR/web.token ]] || _keygen "$LAB_DIR/web.token"
 	topology_mesh >"$LAB_DIR/mesh.yaml"
 	for g in "${which[@]}"; do
 		cp "$LAB_DIR/mesh.yaml" "$LAB_DIR/$g/etc/mesh.yaml"
 		install -m 600 "$LAB_DIR/$g.key" "$LAB_DIR/$g/etc/private.key"
+		[[ -z $GATEWAY_WEB ]] || install -m 600 "$LAB_DIR/web.token" "$LAB_DIR/$g/etc/web.token"
 		topology_node "$g" >"$LAB_DIR/$g/etc/node.yaml"
 	done
 }
@@ -461,6 +464,7 @@ topology_node() {
 		dataplane: $DATAPLANE
 	END
 	[[ -z $GATEWAY_ALLOW ]] || printf 'allow:\n%s\n' "$GATEWAY_ALLOW"
+	[[ -z $GATEWAY_WEB ]] || printf 'web:\n%s\n' "$GATEWAY_WEB"
 }
 
 # topology_start [NODE...]: netpasd on these (all) gateways and relays.
