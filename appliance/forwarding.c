@@ -213,11 +213,15 @@ static int add_locals(const struct config *config, struct content *content)
 }
 
 static int add_route(struct content *content, const struct ip_prefix *prefix,
-		     const struct dp_route *route)
+		     const struct dp_route *to)
 {
 	struct dp_route4_key key4 = { .prefixlen = prefix->len };
 	struct dp_route6_key key6 = { .prefixlen = prefix->len };
+	struct dp_route value = *to;
+	const struct dp_route *route = &value;
 
+	value.prefix = addr_of(&prefix->addr);
+	value.prefix_len = (uint8_t)(prefix->len + (prefix->addr.family == IP_V4 ? 96 : 0));
 	switch (prefix->addr.family) {
 	case IP_V4:
 		memcpy(&key4.addr, prefix->addr.bytes, sizeof(key4.addr));

@@ -18,9 +18,13 @@
 #define PROGRAMS_PATH_LEN 96
 
 const char *const programs_place_names[PROGRAMS_PLACE_MAX] = {
-	[PROGRAMS_WAN_XDP] = "wan_xdp",	      [PROGRAMS_WAN_TC] = "wan_tc",
-	[PROGRAMS_WAN_EGRESS] = "wan_egress", [PROGRAMS_LAN_INGRESS] = "lan_ingress",
-	[PROGRAMS_LAN_EGRESS] = "lan_egress", [PROGRAMS_TUNNEL_INGRESS] = "tunnel_ingress",
+	[PROGRAMS_WAN_XDP] = "wan_xdp",
+	[PROGRAMS_WAN_TC] = "wan_tc",
+	[PROGRAMS_WAN_EGRESS] = "wan_egress",
+	[PROGRAMS_LAN_INGRESS] = "lan_ingress",
+	[PROGRAMS_LAN_EGRESS] = "lan_egress",
+	[PROGRAMS_TUNNEL_INGRESS] = "tunnel_ingress",
+	[PROGRAMS_TUNNEL_EGRESS] = "tunnel_egress",
 };
 
 struct entries {
@@ -315,8 +319,10 @@ static void xdp_path(unsigned int ifindex, char buf[static PROGRAMS_PATH_LEN])
 
 static enum hook_side place_side(enum programs_place place)
 {
-	return place == PROGRAMS_WAN_EGRESS || place == PROGRAMS_LAN_EGRESS ? HOOK_EGRESS
-									    : HOOK_INGRESS;
+	return place == PROGRAMS_WAN_EGRESS || place == PROGRAMS_LAN_EGRESS ||
+			       place == PROGRAMS_TUNNEL_EGRESS
+		       ? HOOK_EGRESS
+		       : HOOK_INGRESS;
 }
 
 static const struct programs_entry *entry_find(const struct entries *entries, unsigned int ifindex,
@@ -341,7 +347,7 @@ static int entries_make(const struct programs_devices *devices, struct entries *
 {
 	struct entries entries = { 0 };
 
-	entries.v = calloc(devices->n_wans * 3 + 2 + devices->n_tunnels, sizeof(*entries.v));
+	entries.v = calloc(devices->n_wans * 3 + 2 + devices->n_tunnels * 2, sizeof(*entries.v));
 	if (!entries.v)
 		return -ENOMEM;
 	for (size_t i = 0; i < devices->n_wans; i++) {
@@ -350,8 +356,10 @@ static int entries_make(const struct programs_devices *devices, struct entries *
 		entry_add(&entries, devices->wans[i], PROGRAMS_WAN_TC);
 		entry_add(&entries, devices->wans[i], PROGRAMS_WAN_XDP);
 	}
-	for (size_t i = 0; i < devices->n_tunnels; i++)
+	for (size_t i = 0; i < devices->n_tunnels; i++) {
+		entry_add(&entries, devices->tunnels[i], PROGRAMS_TUNNEL_EGRESS);
 		entry_add(&entries, devices->tunnels[i], PROGRAMS_TUNNEL_INGRESS);
+	}
 	if (devices->lan && devices->lan[0]) {
 		entry_add(&entries, devices->lan, PROGRAMS_LAN_INGRESS);
 		entry_add(&entries, devices->lan, PROGRAMS_LAN_EGRESS);

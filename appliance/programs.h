@@ -45,8 +45,9 @@ enum programs_place {
 	PROGRAMS_WAN_TC,
 	PROGRAMS_WAN_EGRESS,
 	PROGRAMS_LAN_INGRESS,
-	PROGRAMS_LAN_EGRESS, /* for drills: a LAN that is cut */
+	PROGRAMS_LAN_EGRESS, /* meters; for drills: a LAN that is cut */
 	PROGRAMS_TUNNEL_INGRESS,
+	PROGRAMS_TUNNEL_EGRESS, /* meters */
 	PROGRAMS_PLACE_MAX,
 };
 extern const char *const programs_place_names[PROGRAMS_PLACE_MAX]; /* names of the programs */

@@ -45,13 +45,19 @@ int lan_ingress(struct __sk_buff *skb)
 SEC("tc")
 int lan_egress(struct __sk_buff *skb)
 {
-	return fault_drops_skb(skb) ? TC_ACT_SHOT : TC_ACT_OK;
+	return fault_drops_skb(skb) ? TC_ACT_SHOT : lan_egress_run(skb);
 }
 
 SEC("tc")
 int tunnel_ingress(struct __sk_buff *skb)
 {
 	return tunnel_ingress_run(skb);
+}
+
+SEC("tc")
+int tunnel_egress(struct __sk_buff *skb)
+{
+	return tunnel_egress_run(skb);
 }
 
 char _license[] SEC("license") = "GPL";

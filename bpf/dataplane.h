@@ -18,7 +18,7 @@
 
 #define DP_PIN_DIR "/sys/fs/bpf/netpas"
 #ifndef DP_VERSION   /* a test of upgrades builds another one */
-#define DP_VERSION 3 /* of the maps' layout; pinned maps of another one are not adopted */
+#define DP_VERSION 4 /* of the maps' layout; pinned maps of another one are not adopted */
 #endif
 
 #define DP_ID_MAX 4095
@@ -288,6 +288,10 @@ struct dp_route {
 	__u16 flags; /* DP_ROUTE_* */
 	/* of our own site: the next hop on the LAN; all zero: on link */
 	struct dp_addr next_hop;
+	/* the prefix itself, for the meter: which one has matched the lookup does not tell */
+	struct dp_addr prefix;
+	__u8 prefix_len; /* of 128 bits */
+	__u8 reserved[3];
 };
 #define DP_ROUTE_OWN 1 /* of this node's site */
 
@@ -324,13 +328,32 @@ struct dp_tunnel {
  * has them), the LAN's broadcast addresses. What is from or for one of them goes to the stack.
  */
 
-/* dp_meters, per CPU: what was carried by the fast path. */
+/*
+ * dp_meters, per CPU: what customers' packets went between LAN and tunnels, by fast path or stack.
+ * Bytes are those of the IP packets on the LAN, headers included. Keys are prefixes and no numbers,
+ * so a reload changes the meaning of none, and both ends have the same ones.
+ *
+ * Pairs for which there is no room are counted in dp_meters_other, with both prefixes zero; and
+ * what finds no room there, for want of memory, in dp_meter_rest, by direction. All of these only
+ * grow, and nothing is ever taken out: they end with dp_meter_epoch.
+ */
+#define DP_METERS_MAX (1 << 17)
+#define DP_METERS_OTHER_MAX (1 << 15) /* more than sites times classes times directions */
 struct dp_meter_key {
+	struct dp_addr local, remote; /* prefixes */
 	__u16 local_site, remote_site;
-	__u8 direction; /* DP_OUT or DP_IN */
-	__u8 lane;
-	__u16 reserved;
+	__u8 local_len, remote_len; /* of 128 bits */
+	__u8 direction;		    /* DP_OUT or DP_IN */
+	__u8 class;		    /* enum dp_class of the lane */
 };
+
+/* dp_meter_epoch: one element; netpas-usage names with it the life of these counters. */
+struct dp_meter_epoch {
+	__u64 id; /* 0: none yet */
+};
+
+/* Of the packet mark: what nftables sets (the site) on all that the stack may forward. */
+#define DP_MARK_MASK 0x0fff0000
 
 /* -- Faults of drills. -- */
 
@@ -403,9 +426,9 @@ _Static_assert(sizeof(struct dp_heard) == 40, "heard");
 _Static_assert(sizeof(struct dp_hop) == 40, "hop");
 _Static_assert(sizeof(struct dp_flow) == 120, "flow");
 _Static_assert(sizeof(struct dp_arrival_key) == 36, "arrival");
-_Static_assert(sizeof(struct dp_route) == 20, "route");
+_Static_assert(sizeof(struct dp_route) == 40, "route");
 _Static_assert(sizeof(struct dp_site) == 124, "site");
-_Static_assert(sizeof(struct dp_meter_key) == 8, "meter");
+_Static_assert(sizeof(struct dp_meter_key) == 40, "meter");
 _Static_assert(sizeof(struct dp_fault) == 40, "fault");
 _Static_assert(sizeof(struct dp_faults) == 336, "faults");
 

@@ -268,6 +268,7 @@ static __always_inline bool lan_second_first(const struct lan_gateway *first,
 #include <linux/pkt_cls.h>
 
 #include "maps.h"
+#include "meter.h"
 #include "select.h"
 
 /* As in <sys/socket.h>, which programs cannot include. */
@@ -304,10 +305,9 @@ static __always_inline bool lan_load(struct __sk_buff *skb, __u32 link, struct l
 	       lan_batch_ok(ret, skb->gso_size, skb->len - link);
 }
 
-static __always_inline const struct dp_route *lan_route(const struct lan_packet *packet,
-							const struct dp_addr *addr)
+static __always_inline const struct dp_route *lan_route(__u8 version, const struct dp_addr *addr)
 {
-	if (packet->version == 4) {
+	if (version == 4) {
 		struct dp_route4_key key = { .prefixlen = 32, .addr = addr->word[3] };
 
 		return bpf_map_lookup_elem(&dp_routes4, &key);
@@ -437,39 +437,44 @@ static __always_inline bool lan_hop(struct __sk_buff *skb, __u32 link, __u32 roo
 	return true;
 }
 
-static __always_inline void lan_meter(const struct lan_packet *packet, __u32 gso_size, __u32 reason,
-				      struct dp_count *meter)
+static __always_inline void lan_count(const struct lan_packet *packet, __u32 gso_size, __u32 reason,
+				      const struct dp_meter_key *key)
 {
 	__u32 packets = lan_packets(packet, gso_size);
 	__u32 bytes = lan_bytes(packet, packets);
 
-	meter->packets += packets;
-	meter->bytes += bytes;
+	meter_add(key, packets, bytes);
 	map_count(reason, packets, bytes);
+}
+
+/* No mark of nftables' goes with it: at egress that would say that the stack has forwarded it. */
+static __always_inline void lan_unmark(struct __sk_buff *skb)
+{
+	if (skb->mark & DP_MARK_MASK)
+		skb->mark &= ~DP_MARK_MASK;
 }
 
 static __always_inline int lan_ingress_run(struct __sk_buff *skb)
 {
 	const struct dp_route *source, *destination;
-	struct dp_meter_key key = { .direction = DP_OUT };
+	const struct dp_config *config;
 	const struct dp_site *site;
 	struct lan_packet packet;
-	const struct dp_count none = { 0 };
 	const struct dp_node *node;
-	struct dp_count *meter;
+	struct dp_meter_key key;
 	__u32 ifindex, other;
 	__u16 number;
-	__u8 lane;
+	__u8 lane, taken;
 
 	if (skb->pkt_type != PACKET_HOST || skb->vlan_present)
 		goto slow;
 	if (!lan_load(skb, ETH_HLEN, &packet))
 		goto slow;
 
-	source = lan_route(&packet, &packet.source);
+	source = lan_route(packet.version, &packet.source);
 	if (!source || !(source->flags & DP_ROUTE_OWN) || lan_is_own(&packet.source))
 		goto slow;
-	destination = lan_route(&packet, &packet.destination);
+	destination = lan_route(packet.version, &packet.destination);
 	if (!destination || destination->flags & DP_ROUTE_OWN || lan_is_own(&packet.destination))
 		goto slow;
 	number = destination->site;
@@ -480,22 +485,21 @@ static __always_inline int lan_ingress_run(struct __sk_buff *skb)
 	ifindex = lan_choose(skb, site, &node);
 	if (!ifindex)
 		goto slow;
-	key.lane = site->lane;
+	taken = site->lane;
 	lane = lan_lane(&packet, site);
 	if (lane != site->lane) {
 		other = lan_other(skb, node, lane);
 		if (other) {
 			ifindex = other;
-			key.lane = lane;
+			taken = lane;
 		}
 	}
-
-	key.local_site = source->site;
-	key.remote_site = number;
-	meter = map_get(&dp_meters, &key, &none);
-	if (!meter || !lan_hop(skb, ETH_HLEN, 0, &packet))
+	config = map_config();
+	if (!config || !lan_hop(skb, ETH_HLEN, 0, &packet))
 		goto slow;
-	lan_meter(&packet, skb->gso_size, DP_COUNT_LAN_FAST, meter);
+	meter_key(&key, source, destination, DP_OUT, meter_class(config, taken));
+	lan_count(&packet, skb->gso_size, DP_COUNT_LAN_FAST, &key);
+	lan_unmark(skb);
 	return (int)bpf_redirect(ifindex, 0);
 slow:
 	return lan_to_stack(skb, ETH_HLEN, DP_COUNT_LAN_SLOW);
@@ -533,40 +537,143 @@ static __always_inline bool lan_fits(struct __sk_buff *skb, __u32 ifindex,
 static __always_inline int tunnel_ingress_run(struct __sk_buff *skb)
 {
 	const struct dp_route *source, *destination;
-	struct dp_meter_key key = { .direction = DP_IN };
 	struct bpf_redir_neigh hop = { 0 };
 	const struct dp_tunnel *tunnel;
 	const struct dp_config *config;
 	struct lan_packet packet;
+	struct dp_meter_key key;
 	__u32 ifindex = skb->ifindex;
-	const struct dp_count none = { 0 };
-	struct dp_count *meter;
 
 	tunnel = bpf_map_lookup_elem(&dp_tunnels, &ifindex);
 	config = map_config();
 	if (!tunnel || !config || !config->lan_ifindex || !lan_load(skb, 0, &packet))
 		goto slow;
 
-	source = lan_route(&packet, &packet.source);
+	source = lan_route(packet.version, &packet.source);
 	if (!source || source->flags & DP_ROUTE_OWN || source->site != tunnel->site)
 		goto slow;
-	destination = lan_route(&packet, &packet.destination);
+	destination = lan_route(packet.version, &packet.destination);
 	if (!destination || !(destination->flags & DP_ROUTE_OWN) || lan_is_own(&packet.destination))
 		goto slow;
 	if (!lan_next_hop(&packet, destination, &hop) ||
 	    !lan_fits(skb, config->lan_ifindex, &packet))
 		goto slow;
 
-	key.local_site = destination->site;
-	key.remote_site = tunnel->site;
-	key.lane = (__u8)tunnel->lane;
-	meter = map_get(&dp_meters, &key, &none);
-	if (!meter || !lan_hop(skb, 0, ETH_HLEN, &packet))
+	if (!lan_hop(skb, 0, ETH_HLEN, &packet))
 		goto slow;
-	lan_meter(&packet, skb->gso_size, DP_COUNT_TUNNEL_FAST, meter);
+	meter_key(&key, destination, source, DP_IN, meter_class(config, tunnel->lane));
+	lan_count(&packet, skb->gso_size, DP_COUNT_TUNNEL_FAST, &key);
+	lan_unmark(skb);
 	return (int)bpf_redirect_neigh(config->lan_ifindex, &hop, sizeof(hop), 0);
 slow:
 	return lan_to_stack(skb, 0, DP_COUNT_TUNNEL_SLOW);
+}
+
+/* -- What the stack has forwarded, where it leaves. -- */
+
+/* IP and transport header of a batch, bytes; 0: not one that can be taken apart in thought. */
+static __always_inline __u32 lan_batch_headers(struct __sk_buff *skb, __u32 link, __u8 version,
+					       __u8 first, __u8 protocol)
+{
+	__u32 header = version == 4 ? (first & 15) * 4u : sizeof(struct ipv6hdr);
+	__u8 words;
+
+	if (protocol == IPPROTO_UDP)
+		return header + LAN_UDP_LEN;
+	if (protocol != IPPROTO_TCP || bpf_skb_load_bytes(skb, link + header + 12, &words, 1))
+		return 0;
+	return header + (__u32)(words >> 4) * 4;
+}
+
+/*
+ * wire_len is the kernel's own sum over the packets of a batch, with their link headers; it is asked
+ * where there are headers that we do not look behind.
+ */
+static __always_inline void lan_forwarded_size(struct __sk_buff *skb, __u32 link, __u32 headers,
+					       __u32 *ret_packets, __u32 *ret_bytes)
+{
+	__u32 len = skb->len - link;
+
+	*ret_packets = 1;
+	*ret_bytes = len;
+	if (!skb->gso_size)
+		return;
+	if (headers && headers < len) {
+		*ret_packets = (len - headers + skb->gso_size - 1) / skb->gso_size;
+		*ret_bytes = len + (*ret_packets - 1) * headers;
+	} else if (skb->gso_segs && skb->wire_len > skb->gso_segs * link) {
+		*ret_packets = skb->gso_segs;
+		*ret_bytes = skb->wire_len - *ret_packets * link;
+	}
+}
+
+/*
+ * A packet that leaves for LAN or tunnel. Counted is what came from the other one and has nftables'
+ * mark, and so has passed the filter: the short cut has counted all others of there. What this
+ * node itself says came from nowhere.
+ */
+static __always_inline void lan_meter_stack(struct __sk_buff *skb, __u32 link, __u32 tunnel_ifindex,
+					    enum dp_direction direction)
+{
+	const struct dp_tunnel *tunnel = bpf_map_lookup_elem(&dp_tunnels, &tunnel_ifindex);
+	const struct dp_config *config = map_config();
+	const struct dp_route *local, *remote;
+	struct dp_addr source, destination;
+	__u32 packets, bytes, headers;
+	struct dp_meter_key key;
+	__u8 version = 4, class;
+
+	if (!tunnel || !config)
+		return;
+	if (direction == DP_OUT && skb->ingress_ifindex != config->lan_ifindex)
+		return;
+	if (skb->protocol == packet_swap16(ETH_P_IP)) {
+		struct iphdr ip;
+
+		if (bpf_skb_load_bytes(skb, link, &ip, sizeof(ip)))
+			return;
+		packet_addr_v4(&source, ip.saddr);
+		packet_addr_v4(&destination, ip.daddr);
+		headers = lan_batch_headers(skb, link, 4, *(const __u8 *)&ip, ip.protocol);
+	} else {
+		struct ipv6hdr ip;
+
+		if (skb->protocol != packet_swap16(ETH_P_IPV6) ||
+		    bpf_skb_load_bytes(skb, link, &ip, sizeof(ip)))
+			return;
+		version = 6;
+		__builtin_memcpy(&source, &ip.saddr, sizeof(source));
+		__builtin_memcpy(&destination, &ip.daddr, sizeof(destination));
+		headers = lan_batch_headers(skb, link, 6, 0, ip.nexthdr);
+	}
+	lan_forwarded_size(skb, link, headers, &packets, &bytes);
+	class = meter_class(config, tunnel->lane);
+	local = lan_route(version, direction == DP_OUT ? &source : &destination);
+	remote = lan_route(version, direction == DP_OUT ? &destination : &source);
+	if (local && remote) {
+		meter_key(&key, local, remote, direction, class);
+	} else {
+		/* A prefix that has just gone: the packet was faster. */
+		__builtin_memset(&key, 0, sizeof(key));
+		key.remote_site = tunnel->site;
+		key.direction = direction;
+		key.class = class;
+	}
+	meter_add(&key, packets, bytes);
+}
+
+static __always_inline int tunnel_egress_run(struct __sk_buff *skb)
+{
+	if (skb->mark & DP_MARK_MASK && skb->ingress_ifindex)
+		lan_meter_stack(skb, 0, skb->ifindex, DP_OUT);
+	return TC_ACT_OK;
+}
+
+static __always_inline int lan_egress_run(struct __sk_buff *skb)
+{
+	if (skb->mark & DP_MARK_MASK && skb->ingress_ifindex)
+		lan_meter_stack(skb, ETH_HLEN, skb->ingress_ifindex, DP_IN);
+	return TC_ACT_OK;
 }
 
 #endif

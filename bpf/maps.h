@@ -86,6 +86,22 @@ struct {
 } dp_flows SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DP_DIRECTION_MAX);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct dp_count);
+} dp_meter_rest SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct dp_meter_epoch);
+} dp_meter_epoch SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20); /* bytes; 20,000 samples */
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
@@ -105,7 +121,8 @@ MAP_HASH(dp_sites, __u16, struct dp_site, DP_NODES_MAX);
 MAP_HASH(dp_tunnels, __u32, struct dp_tunnel, DP_NODES_MAX *DP_LANES_MAX);
 MAP_PERCPU(dp_traffic, struct dp_traffic_key, DP_NODES_MAX *(DP_PATHS_MAX + 1) * DP_DIRECTION_MAX);
 MAP_PERCPU(dp_relayed, struct dp_relayed_key, 1 << 18);
-MAP_PERCPU(dp_meters, struct dp_meter_key, 1 << 16);
+MAP_PERCPU(dp_meters, struct dp_meter_key, DP_METERS_MAX);
+MAP_PERCPU(dp_meters_other, struct dp_meter_key, DP_METERS_OTHER_MAX);
 MAP_PREFIXES(dp_routes4, struct dp_route4_key);
 MAP_PREFIXES(dp_routes6, struct dp_route6_key);
 

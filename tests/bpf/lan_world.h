@@ -131,6 +131,18 @@ static inline bool bits_equal(const void *a, const void *b, unsigned int bits)
 	return true;
 }
 
+/* What counts for the usual packets from our site, of a lane. */
+static inline struct dp_meter_key world_usual_key(bool six, uint8_t lane)
+{
+	struct dp_meter_key key = { .local_site = 1, .remote_site = 2, .class = lane };
+
+	key.local_len =
+		(uint8_t)prefix_of(six ? "2001:db8:86dd:100::/56" : "8.0.1.0/24", &key.local);
+	key.remote_len =
+		(uint8_t)prefix_of(six ? "2001:db8:86dd:200::/56" : "8.0.2.0/24", &key.remote);
+	return key;
+}
+
 /* -- Maps. -- */
 
 static inline void put_if(const char *map, const void *key, const void *value, bool there)
@@ -155,6 +167,8 @@ static inline void world_write_routes(void)
 		if (route->next_hop)
 			value.next_hop = harness_addr(route->next_hop);
 		key6.prefixlen = prefix_of(route->prefix, &key6.addr);
+		value.prefix = key6.addr;
+		value.prefix_len = (uint8_t)key6.prefixlen;
 		key4.prefixlen = key6.prefixlen - 96;
 		key4.addr = key6.addr.word[3];
 		if (strchr(route->prefix, ':'))
@@ -175,6 +189,7 @@ static inline void world_write(const struct world *world)
 				    .id = 1,
 				    .kind = DP_KIND_GATEWAY,
 				    .lanes = 2,
+				    .lane_class = { 0, 1, 2, 3 }, /* so that meters tell lanes */
 				    .lan_ifindex = world->lan_ifindex };
 	const uint32_t zero = 0;
 
@@ -616,6 +631,16 @@ static inline bool oracle_plain(const uint8_t *ip, size_t room, unsigned int eth
 	return *ret_headers <= len;
 }
 
+static inline void oracle_key(const struct world_route *local, const struct world_route *remote,
+			      uint8_t direction, struct dp_meter_key *ret)
+{
+	ret->local_len = (uint8_t)prefix_of(local->prefix, &ret->local);
+	ret->remote_len = (uint8_t)prefix_of(remote->prefix, &ret->remote);
+	ret->local_site = (uint16_t)local->site;
+	ret->remote_site = (uint16_t)remote->site;
+	ret->direction = direction;
+}
+
 /* from: whose tunnel the packet came out of; 0: it is from the LAN. */
 static inline void oracle(const struct world *world, int from, const uint8_t *frame, size_t len,
 			  unsigned int ethertype, unsigned int gso, struct verdict *ret)
@@ -672,9 +697,7 @@ static inline void oracle(const struct world *world, int from, const uint8_t *fr
 			return;
 		if (ethertype == 0x86dd && out->next_hop && !strchr(out->next_hop, ':'))
 			return;
-		ret->key.local_site = (uint16_t)out->site;
-		ret->key.remote_site = (uint16_t)back->site;
-		ret->key.direction = DP_IN;
+		oracle_key(out, back, DP_IN, &ret->key);
 	} else {
 		if (!back->own || oracle_own(&source) || out->own || out->site >= SITE_END)
 			return;
@@ -684,13 +707,11 @@ static inline void oracle(const struct world *world, int from, const uint8_t *fr
 		ret->node = oracle_gateway(world, out->site);
 		if (!ret->node)
 			return;
-		ret->key.local_site = (uint16_t)back->site;
-		ret->key.remote_site = (uint16_t)out->site;
-		ret->key.direction = DP_OUT;
+		oracle_key(back, out, DP_OUT, &ret->key);
 	}
-	ret->key.lane = from ? world->sites[ret->key.remote_site].lane
-			     : oracle_lane(world, ret->key.remote_site, ret->node, frame + link,
-					   ethertype == 0x86dd);
+	ret->key.class = from ? world->sites[ret->key.remote_site].lane
+			      : oracle_lane(world, ret->key.remote_site, ret->node, frame + link,
+					    ethertype == 0x86dd);
 
 	/* Behind an Ethernet header in any case; from a tunnel an empty one. */
 	ret->fast = true;

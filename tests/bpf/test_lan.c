@@ -30,7 +30,7 @@ static unsigned int lan_ifindex, tunnel_ifindex[NODE_END];
 static struct {
 	struct dp_meter_key key;
 	struct dp_count count;
-} meters[16];
+} meters[512];
 static struct dp_count counts[DP_COUNT_MAX];
 
 static void world_usual(void)
@@ -354,7 +354,7 @@ static void test_bytes(void **state)
 	counts[DP_COUNT_LAN_FAST].packets++;
 	counts[DP_COUNT_LAN_FAST].bytes += 28;
 	for (size_t i = 0; i < COUNT(meters); i++) {
-		const struct dp_meter_key key = { 1, 2, DP_OUT, 0, 0 };
+		const struct dp_meter_key key = world_usual_key(0, 0);
 
 		if (memcmp(&meters[i].key, &key, sizeof(key)) != 0)
 			continue;
@@ -445,14 +445,14 @@ static uint8_t lane_of(const struct shape *shape)
 	static uint8_t frame[FRAME_MAX], out[FRAME_MAX];
 	uint8_t lane = DP_LANES_MAX, n = 0;
 	size_t len = shape_build(shape, frame);
-	struct dp_meter_key key = { 1, 2, DP_OUT, 0, 0 };
+	struct dp_meter_key key = world_usual_key(shape->six, 0);
 
 	harness_clear("dp_meters");
 	assert_true(run(false, world.lan_ifindex, frame, len, 0, out, &len));
-	for (key.lane = 0; key.lane < DP_LANES_MAX; key.lane++) {
+	for (key.class = 0; key.class < DP_LANES_MAX; key.class ++) {
 		if (!harness_count_at("dp_meters", &key).packets)
 			continue;
-		lane = key.lane;
+		lane = key.class;
 		n++;
 	}
 	return n == 1 ? lane : DP_LANES_MAX;

@@ -261,6 +261,8 @@ static void assert_route(const char *text, uint8_t len, uint16_t site, uint16_t 
 	assert_int_equal(route.site, site);
 	assert_int_equal(route.flags, flags);
 	assert_memory_equal(&route.next_hop, &hop, sizeof(hop));
+	assert_memory_equal(&route.prefix, &to, sizeof(to));
+	assert_int_equal(route.prefix_len, 96 + len);
 }
 
 static void assert_arrival(const char *source, const char *destination, uint32_t path)

@@ -191,18 +191,19 @@ static void test_attach_and_down(void **state)
 		{ "lan0", "ingress", PROGRAMS_LAN_INGRESS },
 		{ "lan0", "egress", PROGRAMS_LAN_EGRESS },
 		{ "np3", "ingress", PROGRAMS_TUNNEL_INGRESS },
+		{ "np3", "egress", PROGRAMS_TUNNEL_EGRESS },
 	};
 	struct programs *programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 	const char *why_not = NULL;
-	uint32_t ids[9];
+	uint32_t ids[10];
 	size_t n;
 
 	(void)state;
 	assert_false(programs_adopted(programs, &why_not));
 	assert_string_equal(why_not, "");
-	assert_int_equal(refresh(programs), 9);
+	assert_int_equal(refresh(programs), 10);
 	(void)programs_list(programs, &n);
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 10);
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
 		const char *name = programs_place_names[filters[i].place];
 
@@ -214,8 +215,8 @@ static void test_attach_and_down(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		const struct programs_entry *xdp = entry(programs, wans[i], PROGRAMS_WAN_XDP);
 
-		ids[7 + i] = xdp_program(wans[i]);
-		assert_int_not_equal(ids[7 + i], 0);
+		ids[8 + i] = xdp_program(wans[i]);
+		assert_int_not_equal(ids[8 + i], 0);
 		assert_int_equal(xdp->mode, HOOK_XDP_NATIVE);
 		assert_string_equal(xdp->reason, "");
 	}
@@ -226,11 +227,11 @@ static void test_attach_and_down(void **state)
 		assert_int_equal(tc_program(filters[i].ifname, filters[i].side,
 					    programs_place_names[filters[i].place]),
 				 ids[i]);
-	assert_int_equal(xdp_program("w1"), ids[8]);
+	assert_int_equal(xdp_program("w1"), ids[9]);
 	run("ip netns exec out ping -q -c 1 -W 5 10.9.0.1");
 	down();
 	assert_clean();
-	for (size_t i = 0; i < 9; i++)
+	for (size_t i = 0; i < 10; i++)
 		assert_true(gone_by_deadline(ids[i]));
 	down(); /* nothing to do */
 }
@@ -319,7 +320,7 @@ static void test_adopt_and_upgrade(void **state)
 	for (int i = 0; i < 10; i++) {
 		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 		assert_true(programs_adopted(programs, &why_not));
-		assert_int_equal(refresh(programs), 9);
+		assert_int_equal(refresh(programs), 10);
 		assert_int_equal(
 			bpf_map_lookup_elem(programs_map(programs, "dp_heard"), &key, &seen), 0);
 		assert_int_equal(seen.generation, 77);
@@ -384,7 +385,7 @@ static void test_other_version(void **state)
 		programs = open_mode(CONFIG_DATAPLANE_NATIVE);
 		assert_false(programs_adopted(programs, &why_not));
 		assert_non_null(strstr(why_not, "version"));
-		assert_int_equal(refresh(programs), 9);
+		assert_int_equal(refresh(programs), 10);
 		assert_int_not_equal(pinned_id(DP_PIN_DIR "/dp_nodes"), nodes);
 		for (int tries = 0; tries < 100 && !(map_gone(nodes) && map_gone(sites)); tries++)
 			run("sleep 0.1");
@@ -422,7 +423,7 @@ static void test_layout(void **state)
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &config), 0);
 	assert_int_equal(config.version, DP_VERSION + 1);
 	close(fd);
-	assert_int_equal(refresh(programs), 7);
+	assert_int_equal(refresh(programs), 8);
 	fd = bpf_obj_get(DP_PIN_DIR "/dp_config");
 	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &config), 0);
 	assert_int_equal(config.version, 0);
@@ -534,8 +535,9 @@ static void test_devices_come_and_go(void **state)
 	assert_int_equal(refresh(programs), 0);
 	assert_int_equal(entry(programs, "np3", PROGRAMS_TUNNEL_INGRESS)->ifindex, 0);
 	run("ip link add np3 type veth peer np3p && ip link set np3 up");
-	assert_int_equal(refresh(programs), 1);
+	assert_int_equal(refresh(programs), 2);
 	assert_int_not_equal(tc_program("np3", "ingress", "tunnel_ingress"), 0);
+	assert_int_not_equal(tc_program("np3", "egress", "tunnel_egress"), 0);
 	run("ip link del w1 && ip link add w1 type veth peer w1p && ip link set w1 up");
 	run("ip link set w1p netns out && ip -n out link set w1p up && ip addr add 10.9.1.1/24 dev w1");
 	assert_int_equal(refresh(programs), 4); /* three, and what was left of the old one */
