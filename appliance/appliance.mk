@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # netpasd and netpas. Everything but the two main files is one set of objects that tests link too.
 
-# curl, expat and microhttpd are linked where they are called: in netpas-cloud and netpas-web.
-PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat libmicrohttpd
+# curl, expat, microhttpd and sqlite are linked where they are called: in netpas-cloud, netpas-web,
+# netpas-usage and netpas, and not in the daemon.
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat libmicrohttpd sqlite3
 # Lazy: the packages are installed by `deps` in the same make run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
@@ -14,18 +15,22 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -I
 CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL  = $(LDFLAGS) -Wl,--as-needed -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
-MAINS     := appliance/netpasd.c appliance/netpas.c appliance/netpas_cloud.c appliance/netpas_web.c
+MAINS     := $(addprefix appliance/,netpasd.c netpas.c netpas_cloud.c netpas_web.c netpas_usage.c)
 LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c) $(wildcard ha/cloud/*.c)
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
 
 .PHONY: programs install
-programs: $(BUILD)/netpasd $(BUILD)/netpas $(BUILD)/netpas-cloud $(BUILD)/netpas-web
+programs: $(addprefix $(BUILD)/,netpasd netpas netpas-cloud netpas-web netpas-usage)
 
 $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/netpas-cloud $(BUILD)/netpas-web: $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/netpas-usage: $(BUILD)/obj/appliance/netpas_usage.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
@@ -60,6 +65,7 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(BUILD)/netpas $(DESTDIR)$(PREFIX)/sbin/netpas
 	$(Q)install -D -m 755 $(BUILD)/netpas-cloud $(DESTDIR)$(PREFIX)/sbin/netpas-cloud
 	$(Q)install -D -m 755 $(BUILD)/netpas-web $(DESTDIR)$(PREFIX)/sbin/netpas-web
+	$(Q)install -D -m 755 $(BUILD)/netpas-usage $(DESTDIR)$(PREFIX)/sbin/netpas-usage
 	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
 	$(Q)for unit in netpas-drill@.service netpas-drill@.timer; do \
 		install -D -m 644 appliance/$$unit $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done

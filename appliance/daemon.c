@@ -39,6 +39,7 @@
 #include "steering.h"
 #include "switchover.h"
 #include "teardown.h"
+#include "usage_agent.h"
 #include "wanted.h"
 #include "watch.h"
 #include "web_agent.h"
@@ -302,6 +303,7 @@ static int configure_services(struct daemon *d, const struct config *config)
 		return rc;
 	}
 	pair_configure(d, config);
+	usage_agent_configure(d->usage, config);
 	rc = vrrp_configure(d->vrrp, config);
 	if (rc)
 		log_error("keepalived: %s", strerror(-rc));
@@ -644,6 +646,7 @@ int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
 	if (!d->config->is_relay)
 		vrrp_stop(d->vrrp, d->config);
 	(void)steering_down(d->steering); /* logs what is left; the rest is to go all the same */
+	usage_agent_stop(d->usage);	  /* now that nothing counts any more */
 	rc = teardown(&d->kernel, d->paths.run_dir, error);
 	if (rc)
 		log_error("down: %s", error);
@@ -734,6 +737,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	if (!rc)
 		rc = web_agent_new(d, &d->web);
 	if (!rc)
+		rc = usage_agent_new(event, paths->run_dir, paths->state_dir, &d->usage);
+	if (!rc)
 		rc = teardown_remember(d->applied, paths->run_dir);
 	if (!rc)
 		rc = control_listen(event, paths->run_dir, handle_command, d, &d->control);
@@ -769,6 +774,7 @@ void daemon_free(struct daemon *d)
 	drill_agent_free(d->drills);
 	rolling_node_free(d->rolling);
 	web_agent_free(d->web);
+	usage_agent_free(d->usage);
 	beacon_free(d->beacon);
 	cloud_agent_free(d->cloud);
 	vrrp_free(d->vrrp);

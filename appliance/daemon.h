@@ -22,6 +22,7 @@ struct rolling_node;
 struct sd_event;
 struct sd_event_source;
 struct steering;
+struct usage_agent;
 struct watch;
 struct web_agent;
 
@@ -54,6 +55,7 @@ struct daemon {
 	struct health_monitor *health;
 	struct control *control;
 	struct drill_agent *drills;
+	struct usage_agent *usage;
 	struct watch *watch;
 	struct cloud_agent *cloud;
 	struct rolling_node *rolling;

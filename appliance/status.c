@@ -19,6 +19,7 @@
 #include "rolling_node.h"
 #include "steering.h"
 #include "switchover.h"
+#include "usage_agent.h"
 #include "wanted.h"
 #include "web_agent.h"
 #include "wireguard.h"
@@ -245,7 +246,7 @@ json_t *status_make(struct daemon *d)
 	const struct role *role = vrrp_role(d->vrrp);
 	const bool vrrp = !relay && vrrp_running(d->vrrp);
 	json_t *ret, *problems = json_array(), *ha, *vips, *partner, *tunnels, *sites, *dataplane,
-		     *counters, *health, *cloud;
+		     *counters, *health, *cloud, *usage;
 	char digest[20], loaded[32];
 	const time_t at = (time_t)d->loaded_s;
 	struct tm tm;
@@ -268,6 +269,7 @@ json_t *status_make(struct daemon *d)
 	cloud = cloud_agent_status(d->cloud, problems);
 	rolling_node_problems(d, problems);
 	web_agent_problems(d->web, problems);
+	usage = usage_agent_status(d->usage, problems);
 	ret = json_pack("{s:s, s:i, s:s?, s:s, s:s, s:I, s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, "
 			"s:o, s:o}",
 			"node", d->config->node.name, "id", (int)config_self_id(d->config), "site",
@@ -284,6 +286,8 @@ json_t *status_make(struct daemon *d)
 	json_object_set_new(ret, "health", health);
 	if (cloud)
 		json_object_set_new(ret, "cloud", cloud);
+	if (usage)
+		json_object_set_new(ret, "usage", usage);
 	if (partner)
 		json_object_set_new(ret, "partner", partner);
 	return ret;

@@ -13,6 +13,7 @@
 #include "programs.h"
 #include "rundir.h"
 #include "sysctl.h"
+#include "usage_agent.h"
 
 static void kept_path(const char *run_dir, char path[static PATH_MAX])
 {
@@ -123,6 +124,17 @@ out:
 	config_free(config);
 }
 
+static void stop_usage(struct sd_event *event, const struct daemon_paths *paths)
+{
+	struct usage_agent *agent;
+
+	if (usage_agent_new(event, paths->run_dir, paths->state_dir, &agent))
+		return;
+	usage_agent_find(agent);
+	usage_agent_stop(agent);
+	usage_agent_free(agent);
+}
+
 int teardown_offline(const struct daemon_paths *paths, char error[static KERNEL_ERROR_LEN])
 {
 	struct sd_event *event = NULL;
@@ -152,6 +164,7 @@ int teardown_offline(const struct daemon_paths *paths, char error[static KERNEL_
 		snprintf(error, KERNEL_ERROR_LEN, "data plane: %s", reason);
 		rc = -EIO;
 	}
+	stop_usage(event, paths);
 out:
 	sd_event_unref(event);
 	close(lock);
