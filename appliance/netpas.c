@@ -62,6 +62,8 @@ static const struct command commands[] = {
 	  client_sync, -1 },
 	{ "cloud", "check", "ask the cloud's API what it would take to become active", client_cloud,
 	  -1 },
+	{ "usage", "[merge|export] ...", "what was carried, by site, subnet, class, day, month",
+	  client_usage, -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
 	{ "version", "", "print the version", run_version, 0 },
 	{ "help", "[COMMAND]", "print this, or about one command", run_help, 1 },
