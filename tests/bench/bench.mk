@@ -25,6 +25,20 @@ $(BUILD)/bench/blast.bpf.o: tests/bench/blast.bpf.c tests/bench/blast.h | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
+# netpasd with programs that do not meter, for metering_cost: its image comes before the library's.
+UNMETERED := $(BUILD)/bench/unmetered
+$(UNMETERED)/dataplane.o: bpf/dataplane.bpf.c $(wildcard bpf/*.h) | deps
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -DMETER_OFF -c -o $@ $<
+$(UNMETERED)/dataplane_image.o: $(UNMETERED)/dataplane.o
+	$(call say,EMBED,$<)
+	$(Q)$(call embed,$<,$@)
+$(UNMETERED)/netpasd: $(BUILD)/obj/appliance/netpasd.o $(UNMETERED)/dataplane_image.o $(BUILD)/libnetpas.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+bench-bins: $(UNMETERED)/netpasd
+
 # Packages of which one measurement alone makes use, and does without where they cannot be had.
 .PHONY: bench-coturn
 bench-coturn: deps
