@@ -26,11 +26,7 @@ $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/netpas-cloud $(BUILD)/netpas-web: $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
-	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
-
-$(BUILD)/netpas-usage: $(BUILD)/obj/appliance/netpas_usage.o $(BUILD)/libnetpas.a
+$(addprefix $(BUILD)/netpas-,cloud web usage): $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
