@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "event.h"
 #include "hello.h"
-#include "log.h"
 #include "wanted.h"
 
 #define RECEIVE_BATCH 64 /* datagrams taken in one turn of the loop */
@@ -235,8 +235,8 @@ static void peer_lost(struct beacon *beacon, size_t i)
 	struct beacon_peer *peer = &beacon->peers[i];
 
 	peer->alive = false;
-	log_warning("%s %s: alive -> dead (no hello for %u intervals)", kind_of(beacon, i),
-		    name_of(beacon, i), BEACON_DEAD_INTERVALS);
+	event_warning(EVENT_PEER, "%s %s: alive -> dead (no hello for %u intervals)",
+		      kind_of(beacon, i), name_of(beacon, i), BEACON_DEAD_INTERVALS);
 	if (!is_partner(beacon, i))
 		beacon->handlers.site_changed(peer->site, beacon->handlers.data);
 }
@@ -251,13 +251,14 @@ static void compare_digest(struct beacon *beacon, size_t i)
 		return;
 	peer->differs = differs;
 	if (differs)
-		log_warning("%s %s: mesh.yaml same -> other (%016llx there, %016llx here)",
-			    kind_of(beacon, i), name_of(beacon, i),
-			    (unsigned long long)peer->digest,
-			    (unsigned long long)beacon->config->digest);
+		event_warning(
+			EVENT_SYNC, "%s %s: mesh.yaml same -> other (%016llx there, %016llx here)",
+			kind_of(beacon, i), name_of(beacon, i), (unsigned long long)peer->digest,
+			(unsigned long long)beacon->config->digest);
 	else
-		log_info("%s %s: mesh.yaml other -> same (%016llx)", kind_of(beacon, i),
-			 name_of(beacon, i), (unsigned long long)peer->digest);
+		event_info(EVENT_SYNC, "%s %s: mesh.yaml other -> same (%016llx)",
+			   kind_of(beacon, i), name_of(beacon, i),
+			   (unsigned long long)peer->digest);
 }
 
 static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hello)
@@ -279,11 +280,11 @@ static void peer_heard(struct beacon *beacon, size_t i, const struct hello *hell
 			peer->rtt_us = (uint32_t)(away - hello->echo_delay_us) ?: 1;
 	}
 	if (!peer->alive)
-		log_info("%s %s: dead -> alive (hello)", kind, name);
+		event_info(EVENT_PEER, "%s %s: dead -> alive (hello)", kind, name);
 	if (peer->active != active)
-		log_info("%s %s: %s -> %s (generation %llu)", kind, name,
-			 peer->active ? "active" : "standby", active ? "active" : "standby",
-			 (unsigned long long)hello->generation);
+		event_info(EVENT_PEER, "%s %s: %s -> %s (generation %llu)", kind, name,
+			   peer->active ? "active" : "standby", active ? "active" : "standby",
+			   (unsigned long long)hello->generation);
 	peer->alive = true;
 	peer->active = active;
 	peer->generation = hello->generation;
@@ -322,8 +323,8 @@ static void lane_set(struct beacon *beacon, size_t i, size_t number, enum beacon
 	/* What the first lane does is what the peer does, and is told as that. */
 	if (number == beacon->private[i].first)
 		return;
-	log_info("lane %zu to %s: %s -> %s (hellos)", number, name_of(beacon, i), names[before],
-		 names[state]);
+	event_info(EVENT_TUNNEL, "lane %zu to %s: %s -> %s (hellos)", number, name_of(beacon, i),
+		   names[before], names[state]);
 	beacon->handlers.lane_changed(beacon->handlers.data);
 }
 

@@ -17,6 +17,7 @@
 #include "child.h"
 #include "clock.h"
 #include "cloud/cloud.h"
+#include "event.h"
 #include "log.h"
 #include "vrrp.h"
 
@@ -66,7 +67,7 @@ static void say(struct cloud_agent *agent, const char *text, size_t len)
 	/* It reads at once and lines are short: a full socket is a process that hangs. */
 	if (send(agent->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len &&
 	    agent->child) {
-		log_error("cloud: netpas-cloud does not listen; restarting it");
+		event_error(EVENT_CLOUD, "cloud: netpas-cloud does not listen; restarting it");
 		(void)child_signal(agent->child, SIGKILL); /* it may have ended by itself */
 	}
 }
@@ -101,7 +102,8 @@ static int renew_due(struct sd_event_source *source, uint64_t usec, void *data)
 	if (!is_overruled(agent) || agent->renewed)
 		return 0;
 	agent->renewed = true;
-	log_warning(
+	event_warning(
+		EVENT_CLOUD,
 		"cloud: active, but %s has the higher claim %lld for %d s: claiming anew",
 		text_of(agent->status, "rival"),
 		(long long)json_integer_value(json_object_get(agent->status, "rival_generation")),
@@ -116,17 +118,18 @@ static void log_changes(struct cloud_agent *agent, json_t *status)
 	const char *error = text_of(status, "error"), *state = text_of(status, "state");
 
 	if (held != json_is_true(json_object_get(agent->status, "held")))
-		log_info("cloud: %s generation %lld: %s", agent->provider,
-			 (long long)json_integer_value(json_object_get(status, "generation")),
-			 held ? "not agreed -> agreed" : "agreed -> not agreed");
+		event_info(EVENT_CLOUD, "cloud: %s generation %lld: %s", agent->provider,
+			   (long long)json_integer_value(json_object_get(status, "generation")),
+			   held ? "not agreed -> agreed" : "agreed -> not agreed");
 	if (!strcmp(state, "overruled") && strcmp(text_of(agent->status, "state"), state))
-		log_warning(
-			"cloud: overruled by %s (generation %lld)", text_of(status, "rival"),
+		event_warning(
+			EVENT_CLOUD, "cloud: overruled by %s (generation %lld)",
+			text_of(status, "rival"),
 			(long long)json_integer_value(json_object_get(status, "rival_generation")));
 	if (*error && strcmp(error, text_of(agent->status, "error")))
-		log_warning("cloud: %s", error);
+		event_warning(EVENT_CLOUD, "cloud: %s", error);
 	else if (!*error && *text_of(agent->status, "error"))
-		log_info("cloud: works again");
+		event_info(EVENT_CLOUD, "cloud: works again");
 }
 
 static void take_status(struct cloud_agent *agent, const char *line, size_t len)
@@ -237,10 +240,11 @@ static void exited(struct child *child, int status, void *data)
 	struct cloud_agent *agent = data;
 
 	if (status != -1 && WIFSIGNALED(status))
-		log_error("cloud: netpas-cloud killed by signal %d; restarting it",
-			  WTERMSIG(status));
+		event_error(EVENT_CLOUD, "cloud: netpas-cloud killed by signal %d; restarting it",
+			    WTERMSIG(status));
 	else
-		log_error("cloud: netpas-cloud ended; restarting it (see %s)", agent->log_path);
+		event_error(EVENT_CLOUD, "cloud: netpas-cloud ended; restarting it (see %s)",
+			    agent->log_path);
 	child_free(child);
 	agent->child = NULL;
 	disconnect(agent);
@@ -260,7 +264,7 @@ static void start(struct cloud_agent *agent)
 	rc = child_spawn(agent->event, argv, NULL, agent->log_path, exited, agent, &agent->child);
 	if (!rc)
 		return;
-	log_error("cloud: netpas-cloud cannot be started: %s", strerror(-rc));
+	event_error(EVENT_CLOUD, "cloud: netpas-cloud cannot be started: %s", strerror(-rc));
 	schedule_start(agent);
 }
 

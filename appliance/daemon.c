@@ -26,7 +26,10 @@
 #include "cloud_agent.h"
 #include "control.h"
 #include "drill_agent.h"
+#include "event.h"
+#include "event_log.h"
 #include "health_monitor.h"
+#include "identity.h"
 #include "log.h"
 #include "mtu.h"
 #include "pair.h"
@@ -186,8 +189,9 @@ static void site_changed(size_t site, void *data)
 	if (choice->gateway == before)
 		return;
 	steering_announce(d->steering);
-	log_info("site %s: gateway %s -> %s (%s)", remote->name, remote->gateways[before].name,
-		 remote->gateways[choice->gateway].name, follow_reason_names[choice->reason]);
+	event_info(EVENT_FOLLOW, "site %s: gateway %s -> %s (%s)", remote->name,
+		   remote->gateways[before].name, remote->gateways[choice->gateway].name,
+		   follow_reason_names[choice->reason]);
 	route_site(d, site);
 }
 
@@ -329,13 +333,15 @@ static int repair(struct daemon *d)
 	}
 	if (rc) {
 		d->failures++;
-		log_error("%s: %s", what, d->problem);
+		event_error(EVENT_REPAIR, "%s: %s", what, d->problem);
 		return rc;
 	}
 	d->failures = 0;
 	d->problem[0] = '\0';
 	if (steps)
-		log_info("%s: %zu change%s made", what, steps, plural(steps));
+		event_info(EVENT_REPAIR, "%s: %zu change%s made%s%s", what, steps, plural(steps),
+			   d->repair_reason ? ": " : "", d->repair_reason ? d->repair_reason : "");
+	d->repair_reason = NULL;
 	return 0;
 }
 
@@ -357,6 +363,8 @@ void daemon_repair_soon(struct daemon *d, const char *reason)
 
 	if (reason)
 		log_debug("repair: due (%s)", reason);
+	if (reason && !d->repair_reason)
+		d->repair_reason = reason;
 	if (d->repair)
 		return;
 	if (since < REPAIR_INTERVAL_US)
@@ -393,10 +401,10 @@ static void engine_exited(const char *ifname, int status, void *data)
 	struct daemon *d = data;
 
 	if (status != -1 && WIFSIGNALED(status))
-		log_error("engine %s: killed by signal %d; restarting it", ifname,
-			  WTERMSIG(status));
+		event_error(EVENT_ENGINE, "engine %s: killed by signal %d; restarting it", ifname,
+			    WTERMSIG(status));
 	else
-		log_error("engine %s: ended; restarting it", ifname);
+		event_error(EVENT_ENGINE, "engine %s: ended; restarting it", ifname);
 	daemon_repair_soon(d, "an engine ended");
 }
 
@@ -514,14 +522,17 @@ err:
 
 int daemon_reload(struct daemon *d, char **ret_text)
 {
+	const unsigned long long before = d->config->digest;
 	char *text = NULL;
 	int rc = reload(d, &text);
 
 	if (rc)
-		log_error("reload: refused, the configuration in force stays:\n%s",
-			  text ? text : strerror(-rc));
+		event_error(EVENT_CONFIG, "reload: refused, the configuration in force stays:\n%s",
+			    text ? text : strerror(-rc));
 	else
-		log_info("reload: %.*s", text ? (int)strcspn(text, "\n") : 0, text ? text : "");
+		event_info(EVENT_CONFIG, "reload: mesh.yaml: %016llx -> %016llx (%.*s)", before,
+			   (unsigned long long)d->config->digest,
+			   text ? (int)strcspn(text, "\n") : 0, text ? text : "");
 	*ret_text = text;
 	return rc;
 }
@@ -580,6 +591,11 @@ static json_t *do_drops(struct daemon *d)
 	return json_pack("{s:b, s:o}", "ok", 1, "drops", steering_drops(d->steering));
 }
 
+static json_t *do_events(struct daemon *d)
+{
+	return json_pack("{s:b, s:o}", "ok", 1, "events", event_log_recent(d->events));
+}
+
 static json_t *do_reload(struct daemon *d)
 {
 	char *text = NULL;
@@ -613,6 +629,7 @@ static json_t *handle_command(const char *command, json_t *request, void *data)
 	} commands[] = {
 		{ "status", do_status }, { "paths", do_paths }, { "drops", do_drops },
 		{ "reload", do_reload }, { "plan", do_plan },	{ "down", do_down },
+		{ "events", do_events },
 	};
 	json_t *answer;
 
@@ -623,7 +640,7 @@ static json_t *handle_command(const char *command, json_t *request, void *data)
 		if (!strcmp(command, commands[i].name))
 			return commands[i].handle(data);
 	return control_error(
-		"unknown command '%s'; known are status, paths, drops, reload, plan, down, "
+		"unknown command '%s'; known are status, paths, drops, events, reload, plan, down, "
 		"switchover, drain, handover, rolling",
 		command);
 }
@@ -649,21 +666,10 @@ int daemon_down(struct daemon *d, char error[static KERNEL_ERROR_LEN])
 	usage_agent_stop(d->usage);	  /* now that nothing counts any more */
 	rc = teardown(&d->kernel, d->paths.run_dir, error);
 	if (rc)
-		log_error("down: %s", error);
+		event_error(EVENT_DAEMON, "down: %s", error);
+	event_log_end("taken down");
 	(void)sd_event_exit(d->event, rc ? 1 : 0); /* fails only if the loop is over anyway */
 	return rc;
-}
-
-static void log_identity(const struct daemon *d)
-{
-	if (d->config->is_relay)
-		log_info("relay %s (id %u)", d->config->node.name, config_self_id(d->config));
-	else
-		log_info("gateway %s (id %u) of site %s: engine %s, %zu tunnel%s",
-			 d->config->node.name, config_self_id(d->config),
-			 config_self_site(d->config)->name,
-			 d->engine == STATE_ENGINE_KERNEL ? "kernel" : "user",
-			 d->applied->n_tunnels, plural(d->applied->n_tunnels));
 }
 
 int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
@@ -703,6 +709,9 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		goto err;
 	}
 	snprintf(log_dir, sizeof(log_dir), "%s/log", paths->run_dir);
+	rc = event_log_new(event, paths->state_dir, &d->events);
+	if (rc)
+		goto err;
 	rc = kernel_open(event, log_dir, engine_exited, d, &d->kernel);
 	if (rc) {
 		log_error("netlink: %s", strerror(-rc));
@@ -710,7 +719,8 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 	}
 	rc = candidate_load(d, &candidate, &text);
 	if (rc) {
-		log_error("configuration refused, nothing was applied:\n%s", text ? text : "");
+		event_error(EVENT_CONFIG, "configuration refused, nothing was applied:\n%s",
+			    text ? text : "");
 		free(text);
 		goto err;
 	}
@@ -749,7 +759,7 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		log_error("%s: %s", paths->run_dir, strerror(-rc));
 		goto err;
 	}
-	log_identity(d);
+	identity_log(d);
 	if (repair(d))
 		daemon_repair_soon(d, NULL);
 	*ret_daemon = d;
@@ -784,6 +794,7 @@ void daemon_free(struct daemon *d)
 	config_free(d->config);
 	free(d->choices);
 	state_free(d->applied);
+	event_log_free(d->events);
 	if (d->lock > 0)
 		close(d->lock);
 	free(d);

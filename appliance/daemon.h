@@ -15,6 +15,7 @@
 struct cloud_agent;
 struct control;
 struct drill_agent;
+struct event_log;
 struct health_monitor;
 struct pair;
 struct partner_mac;
@@ -60,10 +61,12 @@ struct daemon {
 	struct cloud_agent *cloud;
 	struct rolling_node *rolling;
 	struct web_agent *web;
+	struct event_log *events;
 	struct sd_event_source *repair; /* pending */
 	struct sd_event_source *check;	/* for what changes without an event */
 	unsigned int failures;		/* repairs that failed in a row */
 	uint64_t repaired_us;		/* CLOCK_MONOTONIC of the last one */
+	const char *repair_reason;	/* what asked for the next one first; NULL: nothing */
 	int64_t loaded_s;		/* UNIX time of the configuration in force */
 	char problem[KERNEL_ERROR_LEN]; /* of the last repair or reload; "" none */
 	int lock;

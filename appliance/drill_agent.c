@@ -17,6 +17,7 @@
 
 #include "drill_fault.h"
 #include "drill_serve.h"
+#include "event.h"
 #include "log.h"
 
 #define RETRY_US 1000000 /* while an agent of an earlier netpasd has the port */
@@ -87,7 +88,7 @@ static int agent_ended(struct sd_event_source *source, int fd, uint32_t revents,
 	agent->end = sd_event_source_disable_unref(source);
 	close(fd);
 	agent->end_fd = -1;
-	log_info("drill: the agent has ended");
+	event_info(EVENT_DRILL, "drill: the agent has ended");
 	if (agent->io)
 		sd_event_source_set_enabled(agent->io, SD_EVENT_ON);
 	return 0;
@@ -112,13 +113,13 @@ static void start_agent(struct drill_agent *agent, const struct drill_packet *fi
 		(void)waitpid(pid, NULL, 0); /* it ends at once */
 	if (pid < 0 ||
 	    sd_event_add_io(agent->event, &agent->end, ends[0], EPOLLIN, agent_ended, agent) < 0) {
-		log_error("drill: no agent can be started: %s", strerror(errno));
+		event_error(EVENT_DRILL, "drill: no agent can be started: %s", strerror(errno));
 		close(ends[0]);
 		return;
 	}
 	agent->end_fd = ends[0];
 	sd_event_source_set_enabled(agent->io, SD_EVENT_OFF);
-	log_info("drill: a gateway asks for it, the agent is started");
+	event_info(EVENT_DRILL, "drill: a gateway asks for it, the agent is started");
 }
 
 static int agent_readable(struct sd_event_source *source, int fd, uint32_t revents, void *data)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "event.h"
 #include "log.h"
 #include "realtime.h"
 #include "state.h"
@@ -164,7 +165,7 @@ int engines_start(struct engines *engines, const char *ifname)
 
 	if (*engine_find(engines, ifname)) {
 		/* Killed: its device went at once, the news of its end is on the way. */
-		log_error("engine %s: has lost its device; restarting it", ifname);
+		event_error(EVENT_ENGINE, "engine %s: has lost its device; restarting it", ifname);
 		(void)engines_stop(engines, ifname);
 	}
 	engine = engine_new(engines, ifname);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "log.h"
+#include "event.h"
 #include "wireguard.h"
 
 #define ANSWER_US 1000000u /* an engine answers within milliseconds */
@@ -99,14 +99,14 @@ static void end_engine(struct suspect *suspect, const char *how)
 	int rc;
 
 	forget_question(suspect);
-	log_error("engine %s: %s (pid %d), ending it", suspect->ifname, how,
-		  (int)engines_pid(suspect->health->engines, suspect->ifname));
+	event_error(EVENT_ENGINE, "engine %s: %s (pid %d), ending it", suspect->ifname, how,
+		    (int)engines_pid(suspect->health->engines, suspect->ifname));
 	suspect->how = how;
 	suspect->ended_us = clock_now_us();
 	suspect->sent_us = 0;
 	rc = engines_kill(suspect->health->engines, suspect->ifname);
 	if (rc)
-		log_error("engine %s: %s", suspect->ifname, strerror(-rc));
+		event_error(EVENT_ENGINE, "engine %s: %s", suspect->ifname, strerror(-rc));
 }
 
 /* It has hellos to send, and handshakes where these cannot go: its counter has to move. */

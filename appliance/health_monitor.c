@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "daemon.h"
+#include "event.h"
 #include "file.h"
 #include "health.h"
 #include "health_disk.h"
@@ -254,7 +255,7 @@ static bool clock_bad(struct health_monitor *m, uint64_t now, char reason[static
 
 	(void)now;
 	if (step_us)
-		log_warning("clock: stepped by %+.3f s", (double)step_us / 1e6);
+		event_warning(EVENT_CLOCK, "clock: stepped by %+.3f s", (double)step_us / 1e6);
 	snprintf(reason, HEALTH_REASON_LEN,
 		 "stepped back; peers refuse our handshakes for %lld s from then",
 		 (long long)(behind_us / 1000000));
@@ -293,11 +294,11 @@ static void log_change(const struct health_monitor *m, enum health_fault fault,
 	if (entry->state == before)
 		return;
 	if (entry->state == HEALTH_BAD)
-		log_warning("health: %s: %s -> fault (%s)", name, health_state_names[before],
-			    entry->reason);
+		event_warning(EVENT_HEALTH, "health: %s: %s -> fault (%s)", name,
+			      health_state_names[before], entry->reason);
 	else if (entry->state == HEALTH_RECOVERING || before == HEALTH_RECOVERING)
-		log_info("health: %s: %s -> %s", name, health_state_names[before],
-			 health_state_names[entry->state]);
+		event_info(EVENT_HEALTH, "health: %s: %s -> %s", name, health_state_names[before],
+			   health_state_names[entry->state]);
 	else
 		log_debug("health: %s: %s -> %s (%s)", name, health_state_names[before],
 			  health_state_names[entry->state], entry->reason);
@@ -310,8 +311,9 @@ static bool isolate(struct health_monitor *m)
 	m->isolated = health_counts(&m->health, HEALTH_LAN);
 	if (m->isolated == before)
 		return false;
-	log_warning("role: %s", m->isolated ? "not claimed towards other sites: the LAN is dead"
-					    : "claimed again as VRRP has it: the LAN is back");
+	event_warning(EVENT_ROLE, "role: %s",
+		      m->isolated ? "not claimed towards other sites: the LAN is dead"
+				  : "claimed again as VRRP has it: the LAN is back");
 	return true;
 }
 

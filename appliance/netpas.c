@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	{ "paths", "[--json]", "show the paths to each peer, and which are chosen", client_paths,
 	  -1 },
 	{ "drops", "[--json]", "show what the data plane's programs counted", client_drops, -1 },
+	{ "events", "[--since TIME] [--kind KIND,...] [--last N] [--follow] [--json]",
+	  "show what happened, and why", client_events, -1 },
 	{ "drill", "list|plan|run|report|history|key ...",
 	  "break something on purpose, and measure", drill_client, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },

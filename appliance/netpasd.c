@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "event_log.h"
 #include "installed.h"
 #include "log.h"
 #include "realtime.h"
@@ -47,8 +48,11 @@ static int on_reload(struct sd_event_source *source, const struct signalfd_sigin
 
 static int on_stop(struct sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
+	char why[64];
+
 	(void)data;
-	log_info("stopping on signal %u; the data plane goes on", si->ssi_signo);
+	snprintf(why, sizeof(why), "signal %u; the data plane goes on", si->ssi_signo);
+	event_log_end(why);
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 

@@ -12,7 +12,7 @@
 
 #include "control.h"
 #include "daemon.h"
-#include "log.h"
+#include "event.h"
 #include "mesh_file.h"
 #include "pair_channel.h"
 #include "rolling_node.h"
@@ -161,9 +161,10 @@ static json_t *do_store(json_t *request, void *data)
 	rc = mesh_file_store(d->paths.config_dir, mesh, len, replaces);
 	if (rc)
 		return file_error(d, "cannot replace", rc);
-	log_info("%s/" MESH_FILE
-		 ": replaced by the partner's (%zu bytes), the old one is " MESH_FILE_OLD,
-		 d->paths.config_dir, len);
+	event_info(EVENT_SYNC,
+		   "%s/" MESH_FILE
+		   ": replaced by the partner's (%zu bytes), the old one is " MESH_FILE_OLD,
+		   d->paths.config_dir, len);
 	return json_pack("{s:b}", "ok", 1);
 }
 
@@ -178,7 +179,7 @@ static json_t *do_restore(json_t *request, void *data)
 	rc = mesh_file_restore(d->paths.config_dir, stored);
 	if (rc)
 		return file_error(d, "cannot put back", rc);
-	log_info("%s/" MESH_FILE ": the old one is back", d->paths.config_dir);
+	event_info(EVENT_SYNC, "%s/" MESH_FILE ": the old one is back", d->paths.config_dir);
 	return json_pack("{s:b}", "ok", 1);
 }
 
@@ -262,7 +263,7 @@ void pair_configure(struct daemon *d, const struct config *config)
 	if (!d->pair || !strcmp(problem, d->pair->problem))
 		return;
 	if (rc)
-		log_error("pair channel: %s", problem);
+		event_error(EVENT_SYNC, "pair channel: %s", problem);
 	memcpy(d->pair->problem, problem, sizeof(problem));
 }
 

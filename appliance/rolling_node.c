@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "control.h"
 #include "daemon.h"
+#include "event_log.h"
 #include "hello.h"
 #include "installed.h"
 #include "log.h"
@@ -222,6 +223,7 @@ static int restart_due(struct sd_event_source *source, uint64_t usec, void *data
 		if (rc)
 			log_warning("engine %s: %s; it goes on", tunnel->ifname, strerror(-rc));
 	}
+	event_log_end("restart, on as what is installed");
 	return sd_event_exit(d->event, DAEMON_RESTART);
 }
 

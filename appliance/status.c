@@ -11,6 +11,7 @@
 
 #include "cloud_agent.h"
 #include "daemon.h"
+#include "event_log.h"
 #include "health_monitor.h"
 #include "link.h"
 #include "mtu.h"
@@ -258,6 +259,7 @@ json_t *status_make(struct daemon *d)
 	if (!relay && !vrrp)
 		add_problem(problems, "keepalived is not running");
 	check_links(d, problems);
+	event_log_check(d->events, problems);
 	ha = relay ? NULL : switchover_status(d, problems);
 	vips = vrrp ? make_vips(d, problems) : json_array();
 	partner = partner_status(d, problems);

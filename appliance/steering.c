@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "event.h"
 #include "image.h"
 #include "log.h"
 #include "select.h"
@@ -126,7 +127,7 @@ static int apply(struct steering *s, size_t *ret_changes)
 	if (!rc)
 		rc = forwarding_apply(s->forwarding, s->programs, ret_changes);
 	if (rc)
-		log_error("data plane: maps: %s", strerror(-rc));
+		event_error(EVENT_DATAPLANE, "data plane: maps: %s", strerror(-rc));
 
 done:
 	free(tunnels);
@@ -160,9 +161,9 @@ static void read_state(struct steering *s, struct steering_node *node, size_t nu
 	if (path_stats_tick(&path->stats, now,
 			    path->state.sequence - padded_lost(s, node->id, number),
 			    path_alive(&as_known, &path->state)))
-		log_info("path %u to %s: %s -> %s (%s)", (unsigned int)number,
-			 steering_node_name(s->config, node->id), path_state_names[before],
-			 path_state_names[path->stats.state], path_event_names[path->stats.why]);
+		event_info(EVENT_PATH, "path %u to %s: %s -> %s (%s)", (unsigned int)number,
+			   steering_node_name(s->config, node->id), path_state_names[before],
+			   path_state_names[path->stats.state], path_event_names[path->stats.why]);
 }
 
 static void measure(struct steering *s, struct steering_node *node, uint64_t now)
@@ -192,9 +193,7 @@ static bool choose(struct steering *s, struct steering_node *node, uint64_t now)
 		node->changes[node->n_changes++ % STEERING_CHANGES] =
 			(struct steering_change){ now, decision.before, decision.order[0],
 						  decision.reason };
-		log_info("to %s: path %d -> %u (%s)", steering_node_name(s->config, node->id),
-			 decision.before == DP_NO_PATH ? -1 : decision.before, decision.order[0],
-			 path_reason_names[decision.reason]);
+		steering_note_choice(s, node, &decision);
 	}
 	differs = decision.n_order != node->decision.n_order ||
 		  decision.spread != node->decision.spread ||
@@ -326,8 +325,9 @@ static void path_leaving(uint16_t node, uint8_t number, bool leaves, void *data)
 	if (!path || path->stuck == !leaves)
 		return;
 	path->stuck = !leaves;
-	log_info("path %u to %s: probes %s", number, steering_node_name(s->config, node),
-		 leaves ? "leave again" : "do not leave (no carrier, no neighbour, no route)");
+	event_info(EVENT_PATH, "path %u to %s: probes %s", number,
+		   steering_node_name(s->config, node),
+		   leaves ? "leave again" : "do not leave (no carrier, no neighbour, no route)");
 	(void)apply(s, NULL); /* logs */
 }
 
@@ -384,10 +384,11 @@ static int start(struct steering *s, const struct config *config)
 		return rc;
 	}
 	if (programs_adopted(s->programs, &why_not))
-		log_info("data plane: adopted from an earlier daemon");
+		event_info(EVENT_DATAPLANE, "data plane: adopted from an earlier daemon");
 	else if (*why_not)
-		log_info("data plane: begun anew, that of the earlier daemon is of no use: %s",
-			 why_not);
+		event_info(EVENT_DATAPLANE,
+			   "data plane: begun anew, that of the earlier daemon is of no use: %s",
+			   why_not);
 	handlers.states = programs_map(s->programs, "dp_path_states");
 	rc = prober_new(s->event, programs_map(s->programs, "dp_samples"), &handlers, &s->prober);
 	if (!rc)
@@ -447,8 +448,8 @@ static int refresh_devices(struct steering *s)
 	rc = programs_refresh(s->programs, &devices, &changes);
 	free(tunnels);
 	if (changes)
-		log_info("data plane: %zu program%s attached or detached", changes,
-			 changes == 1 ? "" : "s");
+		event_info(EVENT_DATAPLANE, "data plane: %zu program%s attached or detached",
+			   changes, changes == 1 ? "" : "s");
 	return rc;
 }
 
@@ -544,7 +545,8 @@ void steering_configure(struct steering *s, const struct config *config)
 	if (!rc && s->config != config)
 		rc = take(s, config);
 	if (rc) {
-		log_error("data plane: not used, tunnels take their direct paths: %s", s->reason);
+		event_error(EVENT_DATAPLANE,
+			    "data plane: not used, tunnels take their direct paths: %s", s->reason);
 		stop(s);
 		return;
 	}
@@ -559,7 +561,7 @@ void steering_configure(struct steering *s, const struct config *config)
 		rc = refresh_devices(s);
 	if (rc) {
 		snprintf(s->problem, sizeof(s->problem), "data plane: %s", strerror(-rc));
-		log_error("%s", s->problem);
+		event_error(EVENT_DATAPLANE, "%s", s->problem);
 	}
 }
 
@@ -569,7 +571,7 @@ static void check_devices(struct steering *s)
 	const int rc = refresh_devices(s);
 
 	if (rc && rc != s->devices)
-		log_error("data plane: programs: %s", strerror(-rc));
+		event_error(EVENT_DATAPLANE, "data plane: programs: %s", strerror(-rc));
 	s->devices = rc;
 }
 
@@ -585,8 +587,8 @@ void steering_check(struct steering *s)
 		return;
 	forwarding_forget(s->forwarding, CHECK_ENTRIES_MAX);
 	if (!apply(s, &changes) && changes)
-		log_info("data plane: %zu entr%s of maps repaired", changes,
-			 changes == 1 ? "y" : "ies");
+		event_info(EVENT_REPAIR, "data plane: %zu entr%s of maps repaired", changes,
+			   changes == 1 ? "y" : "ies");
 }
 
 void steering_announce(struct steering *s)
@@ -606,6 +608,6 @@ int steering_down(struct steering *s)
 		stop(s);
 	rc = programs_down(reason);
 	if (rc)
-		log_error("data plane: %s", reason);
+		event_error(EVENT_DATAPLANE, "data plane: %s", reason);
 	return rc;
 }

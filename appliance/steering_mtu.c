@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
+#include "event.h"
 #include "steering_nodes.h"
 
 #define SEARCH_US 30000000u /* narrow ones may have become wider; others, narrower */
@@ -65,11 +65,12 @@ void steering_mtu_found(struct steering *s, struct steering_node *node, size_t n
 	if (path->payload == before)
 		return;
 	if (!payload)
-		log_info("path %zu to %s: carries not even %u bytes of UDP payload", number, name,
-			 PATH_MTU_PAYLOAD_MIN);
+		event_info(EVENT_MTU, "path %zu to %s: carries not even %u bytes of UDP payload",
+			   number, name, PATH_MTU_PAYLOAD_MIN);
 	else if (payload < node->carry || (before && before < node->carry))
-		log_info("path %zu to %s: carries %u bytes of UDP payload, %u are wanted", number,
-			 name, payload, node->carry);
+		event_info(EVENT_MTU,
+			   "path %zu to %s: carries %u bytes of UDP payload, %u are wanted", number,
+			   name, payload, node->carry);
 }
 
 /* Whether one of the tunnels to it spreads its flows. */
@@ -100,8 +101,8 @@ bool steering_mtu_update(struct steering *s, struct steering_node *node, uint64_
 	if (node->mtu.path != DP_NO_PATH)
 		snprintf(why, sizeof(why), "path %u carries no more", node->mtu.path);
 	if (before)
-		log_info("to %s: tunnel MTU %u -> %u (%s)", steering_node_name(s->config, node->id),
-			 before, node->mtu.mtu, why);
+		event_info(EVENT_MTU, "to %s: tunnel MTU %u -> %u (%s)",
+			   steering_node_name(s->config, node->id), before, node->mtu.mtu, why);
 	return true;
 }
 

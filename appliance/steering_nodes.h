@@ -107,6 +107,10 @@ uint16_t steering_mtu_of_site(const struct steering *s, size_t site); /* 0: not 
 /* Between two padded probes on a path of which nothing new is found. */
 uint64_t steering_mtu_period_us(const struct steering_path *path);
 
+/* steering_event.c: tell that another path is taken into use, and what it was compared with. */
+void steering_note_choice(const struct steering *s, const struct steering_node *node,
+			  const struct path_decision *decision);
+
 /*
  * steering_own.c: read the host's addresses anew. Returns true if they are others than before. On
  * failure those before stay.

@@ -18,6 +18,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "damping.h"
+#include "event.h"
 #include "file.h"
 #include "handover.h"
 #include "hello.h"
@@ -98,7 +99,7 @@ static int set_drain(struct switchover *s, bool draining)
 		log_error("%s: %s", s->drain_path, strerror(-rc));
 		s->handover.draining = before;
 	} else if (draining != before) {
-		log_info("drain: %s", draining ? "off -> on" : "on -> off");
+		event_info(EVENT_DRAIN, "drain: %s", draining ? "off -> on" : "on -> off");
 	}
 	return rc;
 }
@@ -111,14 +112,14 @@ static void feed(struct switchover *s, enum handover_event event)
 
 	if (!handover_event(&s->handover, event, clock_now_us()))
 		return;
-	log_info("handover: %s -> %s", handover_state_names[before],
-		 handover_state_names[s->handover.state]);
+	event_info(EVENT_HANDOVER, "handover: %s -> %s", handover_state_names[before],
+		   handover_state_names[s->handover.state]);
 	if (s->handover.state != HANDOVER_IDLE || before == HANDOVER_GIVEN ||
 	    before == HANDOVER_TAKEN)
 		return;
-	log_warning("handover: the other gateway did not %s within %u ms",
-		    before == HANDOVER_GIVING ? "take over" : "give way",
-		    (unsigned int)(handover_timeout_us(&s->handover) / 1000));
+	event_warning(EVENT_HANDOVER, "handover: the other gateway did not %s within %u ms",
+		      before == HANDOVER_GIVING ? "take over" : "give way",
+		      (unsigned int)(handover_timeout_us(&s->handover) / 1000));
 	if (s->drain_began)
 		(void)set_drain(s, false); /* logs; then it stays drained, and the status says so */
 }
@@ -135,7 +136,7 @@ static int timer_due(struct sd_event_source *source, uint64_t usec, void *data)
 		feed(s, HANDOVER_ON_EXPIRED);
 	(void)damping_held(&s->damping, now, &ended);
 	if (ended)
-		log_info("flap damping: held -> free");
+		event_info(EVENT_DAMPING, "flap damping: held -> free");
 	apply(s);
 	return 0;
 }
@@ -144,10 +145,12 @@ static void count_claim(struct switchover *s)
 {
 	if (s->handover.state == HANDOVER_TAKING || !damping_claim(&s->damping, clock_now_us()))
 		return;
-	log_warning("flap damping: free -> held (became active %d times in %u s, and nobody asked "
-		    "for it); once standby, this gateway leaves the role to the other one for %u s "
-		    "if that is there",
-		    DAMPING_CLAIMS, DAMPING_WINDOW_US / 1000000, DAMPING_HOLD_US / 1000000);
+	event_warning(
+		EVENT_DAMPING,
+		"flap damping: free -> held (became active %d times in %u s, and nobody asked "
+		"for it); once standby, this gateway leaves the role to the other one for %u s "
+		"if that is there",
+		DAMPING_CLAIMS, DAMPING_WINDOW_US / 1000000, DAMPING_HOLD_US / 1000000);
 }
 
 void switchover_role_changed(struct switchover *s, enum role_state before, enum role_state now)
@@ -301,8 +304,8 @@ static json_t *do_switchover(struct daemon *d, json_t *request)
 		return refusal("this gateway is drained; 'netpas drain --end' ends that");
 	if (!forced && !(s->holds ? partner_can(d, reason) : self_can(d, reason)))
 		return refusal(reason);
-	log_info("switchover: asked for%s, to %s", forced ? " by force" : "",
-		 s->holds ? partner_name(d) : d->config->node.name);
+	event_info(EVENT_HANDOVER, "switchover: asked for%s, to %s", forced ? " by force" : "",
+		   s->holds ? partner_name(d) : d->config->node.name);
 	begin(s, forced, false);
 	return progress(d);
 }
@@ -461,7 +464,7 @@ int switchover_new(struct sd_event *event, struct vrrp *vrrp, const char *state_
 	}
 	s->handover.draining = !access(s->drain_path, F_OK);
 	if (s->handover.draining)
-		log_info("drain: on, as before the restart");
+		event_info(EVENT_DRAIN, "drain: on, as before the restart");
 	*ret_switchover = s;
 	return 0;
 }

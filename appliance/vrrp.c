@@ -23,6 +23,7 @@
 #include "address.h"
 #include "child.h"
 #include "clock.h"
+#include "event.h"
 #include "file.h"
 #include "keepalived.h"
 #include "link.h"
@@ -118,7 +119,7 @@ void vrrp_set_severity(struct vrrp *vrrp, unsigned int severity)
 		severity = KEEPALIVED_SEVERITY_MAX;
 	if (severity == vrrp->severity)
 		return;
-	log_info("vrrp: severity %u -> %u", vrrp->severity, severity);
+	event_info(EVENT_ROLE, "vrrp: severity %u -> %u", vrrp->severity, severity);
 	vrrp->severity = severity;
 	write_track(vrrp);
 }
@@ -156,9 +157,9 @@ static void take_role_event(struct vrrp *vrrp, enum role_event event, unsigned i
 	write_track(vrrp);
 	if (priority)
 		snprintf(text, sizeof(text), ", priority %u", priority);
-	log_info("role: %s -> %s (%s%s, generation %llu)", role_state_names[before.state],
-		 role_state_names[vrrp->role.state], role_event_names[event], text,
-		 (unsigned long long)vrrp->role.generation);
+	event_info(EVENT_ROLE, "role: %s -> %s (%s%s, generation %llu)",
+		   role_state_names[before.state], role_state_names[vrrp->role.state],
+		   role_event_names[event], text, (unsigned long long)vrrp->role.generation);
 	vrrp->changed(&vrrp->role, before.state, vrrp->data);
 }
 
@@ -182,7 +183,8 @@ void vrrp_judge(struct vrrp *vrrp, uint64_t rival_generation)
 		write_track(vrrp);
 	}
 	if (event == ROLE_ON_OVERRULED)
-		log_warning(
+		event_warning(
+			EVENT_ROLE,
 			"role: overruled: remote sites follow the other gateway, which claims "
 			"generation %llu while this one holds the VIP with %llu: is the LAN cut "
 			"between them?",
@@ -240,8 +242,8 @@ static void remove_stale_vips(struct vrrp *vrrp)
 
 		if (address_dump(vrrp->nl, match_address, &search) != 1)
 			continue;
-		log_warning("vip %s: left behind by keepalived, removed",
-			    ip_addr_format(&site->vips[i], text));
+		event_warning(EVENT_VIP, "vip %s: left behind by keepalived, removed",
+			      ip_addr_format(&site->vips[i], text));
 		if (address_delete(vrrp->nl, &search.found))
 			log_error("vip %s: %s", text, netlink_error(vrrp->nl));
 	}
@@ -292,12 +294,14 @@ static void keepalived_exited(struct child *child, int status, void *data)
 	struct vrrp *vrrp = data;
 
 	if (status == -1)
-		log_error("keepalived: ended; restarting it");
+		event_error(EVENT_KEEPALIVED, "keepalived: ended; restarting it");
 	else if (WIFSIGNALED(status))
-		log_error("keepalived: killed by signal %d; restarting it", WTERMSIG(status));
+		event_error(EVENT_KEEPALIVED, "keepalived: killed by signal %d; restarting it",
+			    WTERMSIG(status));
 	else
-		log_error("keepalived: exited with status %d; restarting it (see %s)",
-			  WEXITSTATUS(status), vrrp->log_path);
+		event_error(EVENT_KEEPALIVED,
+			    "keepalived: exited with status %d; restarting it (see %s)",
+			    WEXITSTATUS(status), vrrp->log_path);
 	child_free(child);
 	vrrp->keepalived = NULL;
 	take_event(NOTIFY_STOP, 0, vrrp);
@@ -363,8 +367,9 @@ static void start_keepalived(struct vrrp *vrrp)
 
 	vrrp->backoff.started_us = clock_now_us();
 	if (!lan_ready(vrrp)) {
-		log_warning("keepalived: waits until %s has its address %s", vrrp->config->node.lan,
-			    ip_addr_format(own_address(vrrp->config), own));
+		event_warning(EVENT_KEEPALIVED, "keepalived: waits until %s has its address %s",
+			      vrrp->config->node.lan,
+			      ip_addr_format(own_address(vrrp->config), own));
 		schedule_start(vrrp);
 		return;
 	}
@@ -373,10 +378,11 @@ static void start_keepalived(struct vrrp *vrrp)
 	rc = child_spawn(vrrp->event, argv, NULL, vrrp->log_path, keepalived_exited, vrrp,
 			 &vrrp->keepalived);
 	if (!rc) {
-		log_info("keepalived: started (pid %d)", child_pid(vrrp->keepalived));
+		event_info(EVENT_KEEPALIVED, "keepalived: started (pid %d)",
+			   child_pid(vrrp->keepalived));
 		return;
 	}
-	log_error("keepalived: cannot be started: %s", strerror(-rc));
+	event_error(EVENT_KEEPALIVED, "keepalived: cannot be started: %s", strerror(-rc));
 	schedule_start(vrrp);
 }
 
@@ -399,7 +405,7 @@ static bool adopt_keepalived(struct vrrp *vrrp)
 		return false;
 	vrrp->backoff.started_us = clock_now_us();
 	vrrp->lan_index = lan_index(vrrp);
-	log_info("keepalived: adopted (pid %d)", pid);
+	event_info(EVENT_KEEPALIVED, "keepalived: adopted (pid %d)", pid);
 	return true;
 }
 
@@ -544,8 +550,9 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 	if (vrrp->keepalived && vrrp->lan_index && vrrp->lan_index != lan_index(vrrp) &&
 	    lan_ready(vrrp)) {
 		/* Its sockets are bound to an interface that is no more. */
-		log_warning("keepalived: %s is another interface now, restarting",
-			    config->node.lan);
+		event_warning(EVENT_KEEPALIVED,
+			      "keepalived: %s is another interface now, restarting",
+			      config->node.lan);
 		child_stop(vrrp->keepalived, STOP_TIMEOUT_MS);
 		vrrp->keepalived = NULL;
 		take_event(NOTIFY_STOP, 0, vrrp);
@@ -555,8 +562,9 @@ int vrrp_configure(struct vrrp *vrrp, const struct config *config)
 
 		if (!changed && !stuck)
 			return 0;
-		log_info("keepalived: %s, reloading it",
-			 changed ? "configuration changed" : "in FAULT although the LAN is ready");
+		event_info(EVENT_KEEPALIVED, "keepalived: %s, reloading it",
+			   changed ? "configuration changed"
+				   : "in FAULT although the LAN is ready");
 		return child_signal(vrrp->keepalived, SIGHUP);
 	}
 	if (first) {
