@@ -48,6 +48,7 @@ static const struct command commands[] = {
 	{ "drops", "[--json]", "show what the data plane's programs counted", client_drops, -1 },
 	{ "events", "[--since TIME] [--kind KIND,...] [--last N] [--follow] [--json]",
 	  "show what happened, and why", client_events, -1 },
+	{ "top", "", "show what happens now, refreshing; q quits", client_top, -1 },
 	{ "drill", "list|plan|run|report|history|key ...",
 	  "break something on purpose, and measure", drill_client, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },

@@ -38,7 +38,7 @@ static const char *bytes_text(json_int_t bytes, char buf[static 24])
 		value /= 1024;
 		unit++;
 	}
-	snprintf(buf, 24, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	snprintf(buf, 24, "%.*f %s", unit && value < 99.95, value, units[unit]);
 	return buf;
 }
 
@@ -89,7 +89,7 @@ static void print_partner(json_t *partner, const struct style *style, FILE *out)
 	fprintf(out, "partner   %s: %s%s%s", text_of(partner, "name"),
 		alive ? style->good : style->bad, alive ? "alive" : "dead", style->end);
 	if (alive)
-		fprintf(out, ", %s (generation %" JSON_INTEGER_FORMAT "), %s mesh.yaml",
+		fprintf(out, ", %s (generation %" JSON_INTEGER_FORMAT ")\n          %s mesh.yaml",
 			text_of(partner, "role"), number_of(partner, "generation"),
 			json_is_true(json_object_get(partner, "config_matches")) ? "same"
 										 : "another");
@@ -127,8 +127,8 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 	json_t *tunnel, *rtt;
 	size_t i;
 
-	fprintf(out, "\n%-8s %-16s %-9s %-8s %-22s %-10s %10s %10s %9s  %s\n", "tunnel", "peer",
-		"class", "state", "endpoint", "handshake", "received", "sent", "rtt", "role");
+	fprintf(out, "\n%-8s %-12s %-9s %-5s %7s %8s %8s %8s %s\n", "tunnel", "peer", "class",
+		"state", "session", "in", "out", "rtt", "role");
 	json_array_foreach(tunnels, i, tunnel)
 	{
 		const bool alive = json_is_true(json_object_get(tunnel, "alive"));
@@ -137,14 +137,20 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 		rtt = json_object_get(tunnel, "rtt_ms");
 		if (json_is_number(rtt))
 			snprintf(ms, sizeof(ms), "%.1f ms", json_number_value(rtt));
-		fprintf(out, "%-8s %-16s %-9s %s%-8s%s %-22s %-10s %10s %10s %9s  %s\n",
+		fprintf(out, "%-8s %-12s %-9s %s%-5s%s %7s %8s %8s %8s %s\n",
 			text_of(tunnel, "interface"), text_of(tunnel, "peer"),
 			text_of(tunnel, "class"), alive ? style->good : style->bad,
-			alive ? "alive" : "dead", style->end, text_of(tunnel, "endpoint"),
+			alive ? "alive" : "dead", style->end,
 			age_text(json_object_get(tunnel, "handshake_age_s"), age),
 			bytes_text(number_of(tunnel, "rx_bytes"), rx),
 			bytes_text(number_of(tunnel, "tx_bytes"), tx), ms,
 			alive ? text_of(tunnel, "role") : "-");
+	}
+	json_array_foreach(tunnels, i, tunnel)
+	{
+		if (json_is_string(json_object_get(tunnel, "endpoint")))
+			fprintf(out, "%-8s sends to %s\n", text_of(tunnel, "interface"),
+				text_of(tunnel, "endpoint"));
 	}
 }
 
