@@ -49,6 +49,8 @@ static const struct command commands[] = {
 	{ "events", "[--since TIME] [--kind KIND,...] [--last N] [--follow] [--json]",
 	  "show what happened, and why", client_events, -1 },
 	{ "top", "", "show what happens now, refreshing; q quits", client_top, -1 },
+	{ "support", "[FILE]", "put all that helps to find a fault into one archive, without keys",
+	  client_support, -1 },
 	{ "drill", "list|plan|run|report|history|key ...",
 	  "break something on purpose, and measure", drill_client, -1 },
 	{ "plan", "", "show what would change to match the configuration", client_plan, -1 },
