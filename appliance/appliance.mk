@@ -3,7 +3,7 @@
 
 # curl, expat, microhttpd and sqlite are linked where they are called: in netpas-cloud, netpas-web,
 # netpas-usage and netpas, and not in the daemon.
-PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat libmicrohttpd sqlite3 zlib
+PKGS      := yaml-0.1 jansson libmnl libnftnl libsystemd libbpf libcrypto libcurl expat libmicrohttpd sqlite3 zlib libpcap
 # Lazy: the packages are installed by `deps` in the same make run.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))

@@ -19,6 +19,7 @@ int client_drops(const struct client_paths *paths, int argc, char **argv);
 int client_events(const struct client_paths *paths, int argc, char **argv);
 int client_top(const struct client_paths *paths, int argc, char **argv);
 int client_support(const struct client_paths *paths, int argc, char **argv);
+int client_capture(const struct client_paths *paths, int argc, char **argv);
 int client_plan(const struct client_paths *paths, int argc, char **argv);
 int client_reload(const struct client_paths *paths, int argc, char **argv);
 int client_sync(const struct client_paths *paths, int argc, char **argv);

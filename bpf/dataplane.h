@@ -371,6 +371,54 @@ struct dp_faults {
 	struct dp_fault fault[DP_FAULTS_MAX];
 };
 
+/* -- Capture: what programs did with which packet. -- */
+
+/* One for each program; names as in programs.h. */
+enum dp_place {
+	DP_PLACE_WAN_XDP,
+	DP_PLACE_WAN_TC,
+	DP_PLACE_WAN_EGRESS,
+	DP_PLACE_LAN_INGRESS,
+	DP_PLACE_LAN_EGRESS,
+	DP_PLACE_TUNNEL_INGRESS,
+	DP_PLACE_MAX,
+};
+
+/*
+ * dp_capture: one element. `netpas capture` writes it and renews until_ns as long as it lives; a
+ * program that finds the time past writes 0.
+ */
+struct dp_capture {
+	__u64 until_ns; /* 0: off. Written last */
+	__u32 places;	/* bits of enum dp_place */
+	__u32 after;	/* likewise: frames as the program left them, else as they came */
+	__u32 ifindex;	/* 0: all */
+	__u32 snap;	/* bytes of a frame, up to DP_CAPTURE_MAX */
+};
+
+#define DP_CAPTURE_COUNTS_MAX 64
+/* In the ring that stands in dp_capture_rings meanwhile: one for each run of a program. */
+#define DP_CAPTURE_MAX 2048
+struct dp_captured {
+	__u64 at_ns;
+	__u64 counts; /* bits: counters of dp_counts that rose by it */
+	__u32 ifindex;
+	__u32 len; /* of the frame, or batch */
+	__s32 verdict;
+	__u16 place;
+	__u16 caplen; /* of what follows */
+	__u8 data[DP_CAPTURE_MAX];
+};
+#define DP_CAPTURED_HEAD 32
+
+/* dp_capture_scratch, per CPU, by enum dp_place: from the beginning of a run to its end. */
+struct dp_capture_scratch {
+	__u64 running;			      /* 0: the run has begun before the capture */
+	__u64 lost;			      /* records that found no room */
+	__u64 packets[DP_CAPTURE_COUNTS_MAX]; /* of each counter, before */
+	struct dp_captured record;
+};
+
 /* -- Reasons and events, each a struct dp_count in dp_counts, per CPU. -- */
 
 #define DP_COUNTS(X)                                                                              \
@@ -431,5 +479,8 @@ _Static_assert(sizeof(struct dp_site) == 124, "site");
 _Static_assert(sizeof(struct dp_meter_key) == 40, "meter");
 _Static_assert(sizeof(struct dp_fault) == 40, "fault");
 _Static_assert(sizeof(struct dp_faults) == 336, "faults");
+_Static_assert(sizeof(struct dp_capture) == 24, "capture");
+_Static_assert(sizeof(struct dp_captured) == DP_CAPTURED_HEAD + DP_CAPTURE_MAX, "captured");
+_Static_assert(DP_COUNT_MAX <= DP_CAPTURE_COUNTS_MAX, "counters are bits");
 
 #endif

@@ -107,6 +107,36 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dp_samples SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct dp_capture);
+} dp_capture SEC(".maps");
+
+struct capture_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* that of a capture is larger */
+};
+
+/* Empty unless there is a capture: who captures brings the memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__array(values, struct capture_ring);
+} dp_capture_rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DP_PLACE_MAX);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct dp_capture_scratch);
+} dp_capture_scratch SEC(".maps");
+
 MAP_HASH(dp_nodes, __u16, struct dp_node, DP_NODES_MAX);
 MAP_HASH(dp_paths, struct dp_path_key, struct dp_path, DP_NODES_MAX *DP_PATHS_MAX);
 MAP_HASH(dp_path_states, struct dp_path_key, struct dp_path_state, DP_NODES_MAX *DP_PATHS_MAX);
