@@ -5,7 +5,7 @@
 # What shows most of the engine, the kernel and the data plane; emulation takes ten times as long as
 # the host. Others run there when asked for by name, but for wan, test_wanem and hostile, which need
 # a clock that is not emulated, and failover, which with the data plane on did not end in 8 minutes.
-VM_TESTS := paths lanes carry reload \
+VM_TESTS := paths lanes carry reload poweroff \
             $(filter-out test_wanem,$(patsubst tests/netns/%.c,%,$(wildcard tests/netns/test_*.c)))
 
 .PHONY: check-vm vm-shell
