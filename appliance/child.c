@@ -343,6 +343,23 @@ uint64_t child_backoff_delay_us(struct child_backoff *backoff, uint64_t now_us)
 	return delay_us;
 }
 
+void child_program(const char *name, char path[static PATH_MAX])
+{
+	const ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char *slash = NULL;
+
+	if (len > 0) {
+		path[len] = '\0';
+		slash = strrchr(path, '/');
+	}
+	if (slash && (size_t)(slash + 1 - path) + strlen(name) < PATH_MAX) {
+		strcpy(slash + 1, name);
+		if (!access(path, X_OK))
+			return;
+	}
+	snprintf(path, PATH_MAX, "%s", name);
+}
+
 bool child_cmdline_has(pid_t pid, const char *arg)
 {
 	char path[40], *line = NULL;

@@ -7,6 +7,7 @@
 #ifndef NETPAS_CHILD_H
 #define NETPAS_CHILD_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,9 @@ struct child;
 
 /* exited: it is gone; status is as from waitpid(), or -1 if it was adopted and is not our child. */
 typedef void child_exited_fn(struct child *child, int status, void *data);
+
+/* Where a program of ours is: beside this one, else by its name in PATH. */
+void child_program(const char *name, char path[static PATH_MAX]);
 
 /*
  * argv[0] is looked up in PATH. env: NULL-terminated additions to the environment, may be NULL.

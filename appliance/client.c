@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "cloud_agent.h"
 #include "control.h"
 #include "paths_text.h"
@@ -143,7 +144,7 @@ int client_cloud(const struct client_paths *paths, int argc, char **argv)
 		fprintf(stderr, "netpas: 'netpas cloud check' is what there is\n");
 		return 2;
 	}
-	cloud_agent_program(program);
+	child_program("netpas-cloud", program);
 	execlp(program, program, "check", paths->config_dir, NULL);
 	fprintf(stderr, "netpas: %s: %s\n", program, strerror(errno));
 	return 1;

@@ -43,23 +43,6 @@ struct cloud_agent {
 
 static void start(struct cloud_agent *agent);
 
-void cloud_agent_program(char path[static PATH_MAX])
-{
-	const ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash = NULL;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-	}
-	if (slash && slash - path < PATH_MAX - (ssize_t)sizeof("/netpas-cloud")) {
-		strcpy(slash, "/netpas-cloud");
-		if (!access(path, X_OK))
-			return;
-	}
-	strcpy(path, "netpas-cloud");
-}
-
 static void say(struct cloud_agent *agent, const char *text, size_t len)
 {
 	if (agent->fd < 0)
@@ -259,7 +242,7 @@ static void start(struct cloud_agent *agent)
 	const char *const argv[] = { program, "agent", agent->socket_path, NULL };
 	int rc;
 
-	cloud_agent_program(program);
+	child_program("netpas-cloud", program);
 	agent->backoff.started_us = clock_now_us();
 	rc = child_spawn(agent->event, argv, NULL, agent->log_path, exited, agent, &agent->child);
 	if (!rc)

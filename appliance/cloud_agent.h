@@ -35,9 +35,6 @@ void cloud_agent_configure(struct cloud_agent *agent, const struct config *confi
 /* Whether this node is to have what moves, and the generation of its claim. agent may be NULL. */
 void cloud_agent_role(struct cloud_agent *agent, bool active, uint64_t generation);
 
-/* The program to run: beside this one, else by its name in PATH. */
-void cloud_agent_program(char path[static PATH_MAX]);
-
 /* For the status; NULL without a cloud. What is wrong goes to problems, too. */
 json_t *cloud_agent_status(const struct cloud_agent *agent, json_t *problems);
 

@@ -35,24 +35,6 @@ struct usage_agent {
 
 static void start(struct usage_agent *agent);
 
-/* Beside this program, else by its name in PATH. */
-static void find_program(char path[static PATH_MAX])
-{
-	const ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash = NULL;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-	}
-	if (slash && slash - path < PATH_MAX - (ssize_t)sizeof("/" PROGRAM)) {
-		strcpy(slash, "/" PROGRAM);
-		if (!access(path, X_OK))
-			return;
-	}
-	strcpy(path, PROGRAM);
-}
-
 static int restart_due(struct sd_event_source *source, uint64_t usec, void *data)
 {
 	struct usage_agent *agent = data;
@@ -115,7 +97,7 @@ static void start(struct usage_agent *agent)
 		(void)child_signal(agent->child, SIGHUP); /* it may have ended by itself */
 		return;
 	}
-	find_program(program);
+	child_program(PROGRAM, program);
 	agent->backoff.started_us = clock_now_us();
 	rc = child_spawn(agent->event, argv, NULL, agent->log_path, exited, agent, &agent->child);
 	if (!rc)

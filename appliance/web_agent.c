@@ -37,24 +37,6 @@ struct web_agent {
 
 static void start(struct web_agent *agent);
 
-/* The program to run: beside this one, else by its name in PATH. */
-static void find_program(char path[static PATH_MAX])
-{
-	const ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash = NULL;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-	}
-	if (slash && slash - path < PATH_MAX - (ssize_t)sizeof("/netpas-web")) {
-		strcpy(slash, "/netpas-web");
-		if (!access(path, X_OK))
-			return;
-	}
-	strcpy(path, "netpas-web");
-}
-
 static int restart_due(struct sd_event_source *source, uint64_t usec, void *data)
 {
 	struct web_agent *agent = data;
@@ -96,7 +78,7 @@ static void start(struct web_agent *agent)
 	const char *const argv[] = { program, path, NULL };
 	int rc;
 
-	find_program(program);
+	child_program("netpas-web", program);
 	snprintf(path, sizeof(path), "%s/" WEB_AGENT_SOCKET, agent->daemon->paths.run_dir);
 	agent->started_us = clock_now_us();
 	agent->backoff.started_us = agent->started_us;
