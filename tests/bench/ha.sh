@@ -72,10 +72,12 @@ _ha_claimed() {
 	awk '/ role: .* -> active / { split($1, t, ":"); at = t[1] * 3600 + t[2] * 60 + t[3] }
 		END { printf "%.3f", at }' "$LAB_DIR/$1/netpasd.log"
 }
-# _ha_detection NODE: from the last packet of the site that arrived to the claim of that gateway, in ms.
+# _ha_detection NODE: from the last packet of the site that arrived to the claim of that gateway, in ms;
+# nothing if the claim is not in the longest silence: that one was another.
 _ha_detection() {
 	jq --argjson claimed "$(_ha_claimed "$1")" \
-		'($claimed - (.longest_gap_from | . - (. / 86400 | floor) * 86400)) * 1000' "$LAB_DIR/up.recv"
+		'(($claimed - (.longest_gap_from | . - (. / 86400 | floor) * 86400)) * 1000) as $ms |
+			select($ms > 0 and $ms < .longest_gap_ms + 50) | $ms' "$LAB_DIR/up.recv"
 }
 _ha_spread() {
 	_ha_numbers "$@" | jq -c 'sort | {median: .[length / 2 | floor], max: .[-1]}'
@@ -83,7 +85,7 @@ _ha_spread() {
 
 # _ha_poweroffs VRRP NAME
 _ha_poweroffs() {
-	local i g up=() down=() worst=() gaps=() lost=() detection=() switching=() old
+	local i g ms up=() down=() worst=() gaps=() lost=() detection=() switching=() old
 	_ha_up "$1" || return
 	for ((i = 0; i < POWEROFFS; i++)); do
 		g=$(active_of fra)
@@ -93,8 +95,11 @@ _ha_poweroffs() {
 		worst+=("$(_ha_worst "${up[-1]}" "${down[-1]}")")
 		gaps+=("$(traffic_get up sender_worst_gap_ms)" "$(traffic_get down sender_worst_gap_ms)")
 		lost+=("$(_ha_worst "$(traffic_get up outage_ms)" "$(traffic_get down outage_ms)")")
-		detection+=("$(_ha_detection "$(_ha_other "$g")")")
-		switching+=("$(jq -n "${up[-1]} - ${detection[-1]}")")
+		ms=$(_ha_detection "$(_ha_other "$g")")
+		if [[ $ms ]]; then
+			detection+=("$ms")
+			switching+=("$(jq -n "${up[-1]} - $ms")")
+		fi
 		topology_gateway_on "$g"
 		topology_ready 60 && _ha_buffers || return
 	done
@@ -106,7 +111,7 @@ _ha_poweroffs() {
 		"keepalived with its default timers (adverts every second), one WireGuard key that moves with the VIP" \
 		"$(array <<<"$old")"
 	result "$2_detection" ms \
-		"of these: from the last packet out of the site that arrived to the other gateway's claim, by its log" \
+		"of these: from the last packet out of the site that arrived to the other gateway's claim, by its log; where that lies in the longest silence" \
 		"$(_ha_numbers "${detection[@]}")"
 	result "$2_switching" ms "of these: from that claim to the first packet out of the site that arrived" \
 		"$(_ha_numbers "${switching[@]}")"
