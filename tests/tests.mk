@@ -2,7 +2,7 @@
 # Every suite writes TAP into build/check/SUITE.tap; tests/tally adds them up.
 
 CHECK      := $(BUILD)/check
-SUITES     := lint unit config san fuzz bpf netns vm
+SUITES     := lint unit config formats san fuzz bpf netns vm
 UNIT_SRCS  := $(wildcard tests/unit/test_*.c)
 UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 
@@ -45,6 +45,7 @@ lint: deps ## formatting, static analysis, scripts, man pages
 check-lint: deps
 	$(Q)tests/lint $(CHECK)/lint.tap
 
+include tests/formats/formats.mk
 include tests/fuzz/fuzz.mk
 include tests/netns/netns.mk
 include tests/vm/vm.mk

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# firmware-image/verify against good images, and against images that are each broken in one thing.
+
+.PHONY: check-formats check-image-formats
+check-formats check-image-formats: deps ## firmware-image/verify: good images, and broken ones with their messages
+	$(Q)tests/formats/run $(CHECK)/formats.tap
