@@ -7,8 +7,9 @@ import zlib
 from .disk import MIB
 
 BIOS_BOOT = uuid.UUID("21686148-6449-6e6f-744e-656564454649")
-ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00c04fd930b5")
+ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+ROOT_X86_64 = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")
 LABELS = ["bios", "esp", "slot-a", "slot-b", "data"]
 HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 SECTOR = 512
@@ -92,7 +93,7 @@ def check_disk(disk, findings):
         findings.want(backup["guid"] == primary["guid"] and backup["entries"] == primary["entries"],
                       "backup GPT", "another disk GUID or other entries", "those of the primary one")
     parts = check_layout(disk, findings, primary)
-    kinds = {"bios": BIOS_BOOT, "esp": ESP, "slot-a": LINUX, "slot-b": LINUX, "data": LINUX}
+    kinds = {"bios": BIOS_BOOT, "esp": ESP, "slot-a": ROOT_X86_64, "slot-b": ROOT_X86_64, "data": LINUX}
     for label, kind in kinds.items():
         if label in parts:
             findings.equal(f"partition {label} (type)", str(parts[label].kind), str(kind))

@@ -9,14 +9,15 @@ import tarfile
 
 MIB = 1 << 20
 GIB = 1 << 30
+# Types by the names that sfdisk has for them: it knows their numbers from elsewhere than verify does.
 LAYOUT = """label: gpt
 label-id: 6E657470-6173-4000-8000-000000000001
 first-lba: 2048
-start=1MiB, size=1MiB, type=21686148-6449-6E6F-744E-656564454649, name=bios
-start=2MiB, size=64MiB, type=C12A7328-F81F-11D2-BA4B-00C04FD930B5, name=esp
-start=66MiB, size=64MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=slot-a
-start=130MiB, size=64MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=slot-b
-start=194MiB, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=data
+start=1MiB, size=1MiB, type="BIOS boot", name=bios
+start=2MiB, size=64MiB, type="EFI System", name=esp
+start=66MiB, size=64MiB, type="Linux root (x86-64)", name=slot-a
+start=130MiB, size=64MiB, type="Linux root (x86-64)", name=slot-b
+start=194MiB, type="Linux filesystem", name=data
 """
 OVF = """<?xml version="1.0"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
@@ -49,8 +50,8 @@ def run(*command, **more):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **more)
 
 
-def make_esp(path):
-    run("mkfs.vfat", "--invariant", "-i", "6e657470", "-C", path, "65536")
+def make_esp(path, bits):
+    run("mkfs.vfat", "--invariant", "-i", "6e657470", "-F", bits, "-s", "1" if bits == "32" else "4", "-C", path, "65536")
     with open(path + ".efi", "wb") as file:
         file.write(b"MZ" + bytes(1000))
     run("mmd", "-i", path, "::/EFI", "::/EFI/BOOT")
