@@ -34,6 +34,7 @@ include appliance/appliance.mk
 include bpf/bpf.mk
 include tests/tests.mk
 include docs/docs.mk
+include firmware-image/image.mk
 
 .PHONY: all deps clean help
 all: deps programs ## build netpasd and netpas into build/ (installs what is missing)

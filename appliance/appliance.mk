@@ -12,7 +12,9 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 WG_LIB    := /usr/share/doc/wireguard-tools/examples/embeddable-wg-library
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -DNETPAS_VERSION='"$(VERSION)"' -Iappliance -Iha -Ibpf -isystem $(dir $(WG_LIB)) $(CPPFLAGS)
-CFLAGS_ALL   = -std=gnu17 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
+# Nothing of where the tree lies gets into a program: the image's build can be repeated elsewhere.
+PREFIX_MAP   = -ffile-prefix-map=$(CURDIR)=.
+CFLAGS_ALL   = -std=gnu17 $(PREFIX_MAP) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL  = $(LDFLAGS) -Wl,--as-needed -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
 MAINS     := $(addprefix appliance/,netpasd.c netpas.c netpas_cloud.c netpas_web.c netpas_usage.c)
@@ -53,7 +55,7 @@ $(BUILD)/obj/%.o: %.c | deps
 $(BUILD)/obj/wireguard_lib.o: | deps
 	$(call say,CC,wireguard.c of wireguard-tools)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -D_GNU_SOURCE -std=gnu17 $(CFLAGS) $(HARDEN) $(SANFLAGS) -w -c -o $@ $(WG_LIB)/wireguard.c
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu17 $(PREFIX_MAP) $(CFLAGS) $(HARDEN) $(SANFLAGS) -w -c -o $@ $(WG_LIB)/wireguard.c
 
 install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))

@@ -4,7 +4,7 @@
 BPF_CLANG  ?= clang-14
 # Atomics with a result (-mcpu=v3) need Linux 5.12. Expanded when it is used: on a bare machine the
 # compiler that knows the directory is only installed on the way.
-BPF_CFLAGS  = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Ibpf \
+BPF_CFLAGS  = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -Ibpf $(PREFIX_MAP) \
               -I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_OBJ    := $(BUILD)/bpf/dataplane.o
 BPF_IMAGE  := $(BUILD)/obj/bpf/dataplane_image.o
