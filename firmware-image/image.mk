@@ -12,7 +12,7 @@ IMAGE_KEY     ?= $(IMAGE)/key.pem
 IMAGE_SOURCES ?=
 IMAGE_CACHE   ?= $(IMAGE)/cache
 
-.PHONY: image image-twice
+.PHONY: image image-twice bundle
 image: deps ## the appliance image in all formats: build/image/ (root)
 	$(Q)MAKE='$(MAKE)' firmware-image/build $(IMAGE) $(IMAGE_VERSION) $(IMAGE_EPOCH) $(IMAGE_KEY) \
 		$(IMAGE_CACHE) $(IMAGE_SOURCES)
@@ -23,3 +23,8 @@ image-twice: deps ## the image twice, the second time elsewhere, and whether bot
 	$(Q)firmware-image/twice $(IMAGE) VERSION=$(VERSION) IMAGE_VERSION=$(IMAGE_VERSION) \
 		IMAGE_EPOCH=$(IMAGE_EPOCH) IMAGE_KEY=$(abspath $(IMAGE_KEY)) \
 		IMAGE_CACHE=$(abspath $(IMAGE_CACHE)) $(if $(IMAGE_SOURCES),IMAGE_SOURCES=$(abspath $(IMAGE_SOURCES)))
+
+bundle: image ## the image as a signed bundle for `netpas upgrade`: build/image/netpas.bundle (root)
+	$(Q)firmware-image/bundle $(IMAGE)/root.squashfs $(IMAGE_VERSION) $(IMAGE_KEY) \
+		$(IMAGE)/netpas-$(IMAGE_VERSION).bundle
+	$(Q)ln -sf netpas-$(IMAGE_VERSION).bundle $(IMAGE)/netpas.bundle
