@@ -30,6 +30,7 @@ int client_down(const struct client_paths *paths, int argc, char **argv);
 int client_switchover(const struct client_paths *paths, int argc, char **argv);
 int client_drain(const struct client_paths *paths, int argc, char **argv);
 int client_rolling(const struct client_paths *paths, int argc, char **argv);
+int client_upgrade(const struct client_paths *paths, int argc, char **argv);
 
 /* More exit codes. */
 #define CLIENT_REFUSED 3 /* the daemon did nothing, and said why */

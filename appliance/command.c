@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "daemon.h"
+#include "event.h"
 #include "event_log.h"
 #include "rolling_node.h"
 #include "status.h"
@@ -67,6 +68,20 @@ static json_t *do_down(struct daemon *d)
 	return json_pack("{s:b, s:s}", "ok", 1, "text", "everything is taken down\n");
 }
 
+/* What the boot check of the appliance image has found, for `netpas events`. */
+static json_t *do_upgrade_event(json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "text"));
+
+	if (!text)
+		return control_error("upgrade-event: \"text\" is missing");
+	if (json_is_true(json_object_get(request, "good")))
+		event_info(EVENT_UPGRADE, "%s", text);
+	else
+		event_warning(EVENT_UPGRADE, "%s", text);
+	return json_pack("{s:b}", "ok", 1);
+}
+
 json_t *command_answer(const char *command, json_t *request, void *data)
 {
 	static const struct {
@@ -82,6 +97,8 @@ json_t *command_answer(const char *command, json_t *request, void *data)
 	if (switchover_command(data, command, request, &answer) ||
 	    rolling_node_command(data, command, request, &answer))
 		return answer;
+	if (!strcmp(command, "upgrade-event"))
+		return do_upgrade_event(request);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(command, commands[i].name))
 			return commands[i].handle(data);

@@ -27,6 +27,7 @@ const char *const event_kind_names[EVENT_KIND_MAX] = {
 	[EVENT_DRILL] = "drill",
 	[EVENT_CLOUD] = "cloud",
 	[EVENT_CLOCK] = "clock",
+	[EVENT_UPGRADE] = "upgrade",
 	[EVENT_LOG] = "log",
 };
 

@@ -35,6 +35,7 @@ enum event_kind {
 	EVENT_DRILL,
 	EVENT_CLOUD,
 	EVENT_CLOCK,
+	EVENT_UPGRADE, /* of the appliance's slots */
 	EVENT_LOG, /* of the events' log itself */
 	EVENT_KIND_MAX,
 };

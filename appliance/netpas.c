@@ -66,6 +66,8 @@ static const struct command commands[] = {
 	  client_drain, -1 },
 	{ "rolling", "restart|upgrade ...",
 	  "restart the pair, one gateway after the other, or upgrade it", client_rolling, -1 },
+	{ "upgrade", "BUNDLE|-|status|rollback ...",
+	  "take another version of the appliance image, in its other slot", client_upgrade, -1 },
 	{ "sync", "[--dry-run|--yes]", "give the other gateway of the site this mesh.yaml",
 	  client_sync, -1 },
 	{ "cloud", "check", "ask the cloud's API what it would take to become active", client_cloud,
