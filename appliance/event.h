@@ -35,7 +35,7 @@ enum event_kind {
 	EVENT_DRILL,
 	EVENT_CLOUD,
 	EVENT_CLOCK,
-	EVENT_UPGRADE, /* of the appliance's slots */
+	EVENT_UPGRADE,
 	EVENT_LOG, /* of the events' log itself */
 	EVENT_KIND_MAX,
 };

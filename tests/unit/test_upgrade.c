@@ -374,12 +374,18 @@ static void test_from_a_pipe(void **state)
 {
 	char *image = make_image(V2, WORLD_IMAGE);
 	struct made made = make_bundle(V2, w.key, image, WORLD_IMAGE);
+	struct upgrade upgrade;
 
 	(void)state;
+	assert_int_equal(upgrade_look(&upgrade, &w.paths, &disk_real), 0);
+	upgrade.state.slots[SLOT_B].good = true;
+	assert_int_equal(slot_env_write(&disk_real, w.paths.env_dir, &upgrade.state), 0);
 	made.text = realloc(made.text, made.len + 1);
 	made.text[made.len] = 'x';
 	expect(feed(made.text, made.len - 1), false, UPGRADE_UNDONE, "truncated");
 	expect_phase(UPGRADE_BROKEN, "truncated");
+	assert_int_equal(upgrade_look(&upgrade, &w.paths, &disk_real), 0);
+	assert_false(upgrade.state.slots[SLOT_B].good);
 	assert_false(world_has(&w, SLOT_B, V2));
 	expect_start(SLOT_A, false, V1);
 	expect(feed(made.text, made.len + 1), false, UPGRADE_UNDONE, "behind its end");
@@ -486,6 +492,30 @@ static void test_files_of_the_esp(void **state)
 	assert_false(upgrade.state.slots[SLOT_B].good);
 }
 
+/* What `make bundle` makes is what is taken. */
+static void test_the_script(void **state)
+{
+	char line[512], path[128], *image = make_image(V2, WORLD_IMAGE);
+	FILE *out;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/key.pem", w.dir);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	assert_int_equal(PEM_write_PrivateKey(out, w.key, NULL, NULL, 0, NULL, NULL), 1);
+	assert_int_equal(fclose(out), 0);
+	snprintf(path, sizeof(path), "%s/image", w.dir);
+	world_put(path, image, WORLD_IMAGE);
+	free(image);
+	snprintf(line, sizeof(line),
+		 "firmware-image/bundle %s/image " V2 " %s/key.pem %s/made.bundle", w.dir, w.dir,
+		 w.dir);
+	assert_int_equal(system(line), 0);
+	snprintf(path, sizeof(path), "%s/made.bundle", w.dir);
+	assert_int_equal(command(path, "--no-reboot", NULL), 0);
+	expect_start(SLOT_B, true, V2);
+}
+
 static void test_the_command_line(void **state)
 {
 	char path[128];
@@ -524,6 +554,7 @@ int main(void)
 		TEST(test_from_a_pipe),
 		TEST(test_bad_disks),
 		TEST(test_files_of_the_esp),
+		TEST(test_the_script),
 		TEST(test_the_command_line),
 	};
 
