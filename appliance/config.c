@@ -134,6 +134,8 @@ struct input {
 	const char *name;
 	const char *text;
 	size_t len;
+	const struct tree_node
+		*root; /* not NULL: a part of a tree that the caller has made of text */
 };
 
 static struct config_file file_of(const struct input *input, struct diag_list *diags)
@@ -151,7 +153,7 @@ static int parse_tree(const struct input *input, struct diag_list *diags, struct
 {
 	int ret;
 
-	if (!input->text)
+	if (!input->text || input->root)
 		return 0;
 	ret = tree_parse(input->text, input->len, diags, input->source, ret_tree);
 	return ret == -ENOMEM ? ret : 0;
@@ -177,8 +179,9 @@ static int parse_inputs(const struct input *mesh_input, const struct input *node
 	ret = parse_tree(mesh_input, diags, &tree);
 	if (ret)
 		goto free_config;
-	if (tree) {
-		config_mesh_read(&mesh_file, tree_root(tree), &config->mesh);
+	if (tree || mesh_input->root) {
+		config_mesh_read(&mesh_file, tree ? tree_root(tree) : mesh_input->root,
+				 &config->mesh);
 		tree_free(tree);
 		tree = NULL;
 		config_mesh_check(&mesh_file, &config->mesh);
@@ -188,8 +191,9 @@ static int parse_inputs(const struct input *mesh_input, const struct input *node
 	ret = parse_tree(node_input, diags, &tree);
 	if (ret)
 		goto free_config;
-	if (tree) {
-		config_node_read(&node_file, tree_root(tree), &mesh_file, config);
+	if (tree || node_input->root) {
+		config_node_read(&node_file, tree ? tree_root(tree) : node_input->root, &mesh_file,
+				 config);
 		tree_free(tree);
 		config_node_check(&node_file, &mesh_file, key_dir, config);
 	}
@@ -244,6 +248,15 @@ int config_parse(const char *mesh_name, const char *mesh, size_t mesh_len, const
 	ret = parse_inputs(&mesh_input, &node_input, key_dir, diags, ret_config);
 	free(key_dir);
 	return ret;
+}
+
+int config_parse_nodes(const struct config_part *mesh, const struct config_part *node,
+		       struct diag_list *diags, struct config **ret_config)
+{
+	struct input mesh_input = { mesh->source, mesh->name, "", 0, mesh->root };
+	struct input node_input = { node->source, node->name, "", 0, node->root };
+
+	return parse_inputs(&mesh_input, &node_input, NULL, diags, ret_config);
 }
 
 /* "DIR/NAME" without "./" before it; free() it. */

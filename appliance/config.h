@@ -239,6 +239,19 @@ int config_parse(const char *mesh_name, const char *mesh, size_t mesh_len, const
 		 const char *node, size_t node_len, bool no_key, struct diag_list *diags,
 		 struct config **ret_config);
 
+/*
+ * The same of parts of files that have been read already: a tree's node, and the source of diags that
+ * it is of. The key file is not looked at.
+ */
+struct tree_node;
+struct config_part {
+	int source;
+	const char *name; /* what messages call it */
+	const struct tree_node *root;
+};
+int config_parse_nodes(const struct config_part *mesh, const struct config_part *node,
+		       struct diag_list *diags, struct config **ret_config);
+
 /* Canonical forms: they parse back to an equal config, and print the same again. */
 void config_print_mesh(const struct config *config, FILE *out);
 void config_print_node(const struct config *config, FILE *out);
