@@ -150,6 +150,21 @@ int client_cloud(const struct client_paths *paths, int argc, char **argv)
 	return 1;
 }
 
+int client_setup(const struct client_paths *paths, int argc, char **argv)
+{
+	char program[PATH_MAX];
+
+	(void)paths; /* it writes to the data partition, wherever that is seen */
+	if (argc != 1) {
+		fprintf(stderr, "netpas: setup takes no argument, got '%s'\n", argv[1]);
+		return 2;
+	}
+	child_program("netpas-provision", program);
+	execlp(program, program, "setup", NULL);
+	fprintf(stderr, "netpas: %s: %s\n", program, strerror(errno));
+	return 1;
+}
+
 int client_down(const struct client_paths *paths, int argc, char **argv)
 {
 	const struct daemon_paths daemon_paths = { paths->config_dir, paths->run_dir,

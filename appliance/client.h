@@ -23,6 +23,7 @@ int client_capture(const struct client_paths *paths, int argc, char **argv);
 int client_plan(const struct client_paths *paths, int argc, char **argv);
 int client_reload(const struct client_paths *paths, int argc, char **argv);
 int client_sync(const struct client_paths *paths, int argc, char **argv);
+int client_setup(const struct client_paths *paths, int argc, char **argv);
 int client_cloud(const struct client_paths *paths, int argc, char **argv);
 int client_usage(const struct client_paths *paths, int argc, char **argv);
 int client_down(const struct client_paths *paths, int argc, char **argv);

@@ -74,6 +74,8 @@ static const struct command commands[] = {
 	  -1 },
 	{ "usage", "[merge|export] ...", "what was carried, by site, subnet, class, day, month",
 	  client_usage, -1 },
+	{ "setup", "", "configure an appliance by questions, in place of user data", client_setup,
+	  -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
 	{ "version", "", "print the version", run_version, 0 },
 	{ "help", "[COMMAND]", "print this, or about one command", run_help, 1 },

@@ -5,15 +5,15 @@
 #include <sys/stat.h>
 
 #include "provision_run.h"
+#include "provision_setup.h"
 
 static const struct {
 	const char *name;
 	int (*run)(const struct provision_options *options);
 } commands[] = {
-	{ "local", provision_run_local },
-	{ "network", provision_run_network },
-	{ "show", provision_run_show },
-	{ "nics", provision_run_nics },
+	{ "local", provision_run_local }, { "network", provision_run_network },
+	{ "setup", provision_setup },	  { "console", provision_console },
+	{ "show", provision_run_show },	  { "nics", provision_run_nics },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -21,7 +21,7 @@ static const struct {
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: netpas-provision local|network|show|nics [-data DIR] [-run DIR]\n"
+		"usage: netpas-provision local|network|show|nics|setup|console [-data DIR] [-run DIR]\n"
 		"       [-sys DIR] [-dev DIR] [-seed DIR] [-cloud NAME] [-metadata URL] [-files-only]\n");
 	return 2;
 }

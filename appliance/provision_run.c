@@ -2,11 +2,13 @@
 #include "provision_run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -172,8 +174,10 @@ static int apply(const struct provision_options *options, const struct provision
 		if (!record->exists && apply_login(options, seed, record, machine, &plan))
 			say("SSH keys of %s could not be written", seed->source);
 	} else if (!ret) {
-		strcpy(plan.change.digest, digest);
-		if (!may_apply(options, record, &plan)) {
+		strcpy(plan.change.digest, seed->by_hand ? record->digest : digest);
+		if (seed->by_hand)
+			strcpy(plan.change.instance, record->instance);
+		if (!seed->by_hand && !may_apply(options, record, &plan)) {
 			ret = -EINVAL;
 		} else {
 			ret = provision_store_commit(options->data, record, &plan.change);
@@ -189,6 +193,24 @@ static int apply(const struct provision_options *options, const struct provision
 	return ret;
 }
 
+/* The consoles and the services of the boot may come together. A descriptor to close, or -errno. */
+static int take_lock(const struct provision_options *options)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	(void)mkdir(join(path, options->data, "provision"), 0700); /* open() fails without it */
+	fd = open(join(path, options->data, "provision/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		ret = -errno;
+	if (!ret)
+		return fd;
+	say("%s: %s", path, strerror(-ret));
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 int provision_run_apply(const struct provision_options *options, const struct provision_seed *seed,
 			bool *ret_changed)
 {
@@ -197,16 +219,20 @@ int provision_run_apply(const struct provision_options *options, const struct pr
 	struct provision_record record;
 	char digest[PROVISION_DIGEST_STRLEN];
 	struct key key = { 0 };
-	int ret;
+	int ret, lock;
 
 	*ret_changed = false;
+	lock = take_lock(options);
+	if (lock < 0)
+		return lock;
 	ret = provision_record_read(options->data, &record);
 	if (ret) {
 		say("%s/provision/record.json: %s", options->data, strerror(-ret));
+		close(lock);
 		return ret;
 	}
 	provision_digest(seed->user_data ? seed->user_data : "", seed->user_data_len, digest);
-	if (record.exists && !strcmp(record.digest, digest) &&
+	if (!seed->by_hand && record.exists && !strcmp(record.digest, digest) &&
 	    !strcmp(record.instance, seed->instance))
 		goto out;
 	if (seed->bad_keys)
@@ -220,6 +246,7 @@ int provision_run_apply(const struct provision_options *options, const struct pr
 	key_wipe(&key);
 out:
 	provision_record_fini(&record);
+	close(lock);
 	return ret;
 }
 

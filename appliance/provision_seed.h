@@ -27,6 +27,7 @@ struct provision_seed {
 	char hostname[PROVISION_HOSTNAME_LEN + 1];
 	struct provision_keys keys;
 	size_t bad_keys; /* that were left out */
+	bool by_hand; /* given at this machine: over what a source said, which is not asked again */
 	char *user_data; /* NULL: none */
 	size_t user_data_len;
 	struct provision_hint hints[PROVISION_HINTS_MAX];

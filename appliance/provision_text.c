@@ -431,8 +431,8 @@ void provision_text_mask(char *text, size_t len)
 	for (size_t at = 0; at < len; at += n + 1) {
 		for (n = 0; at + n < len && is_base64(text[at + n]); n++)
 			;
-		/* A character may have been lost, or come too much. */
-		if (n >= 41 && n <= 45 && !is_public(text, at))
+		/* Characters may have been lost, or come too much. */
+		if (n >= 36 && n <= 60 && !is_public(text, at))
 			memset(text + at, '*', n);
 	}
 }
