@@ -359,8 +359,8 @@ static void read_addressing(struct config_file *file, const struct tree_node *va
 		    (!strcmp(key->text, "addresses") || !strcmp(key->text, "dhcp")))
 			return;
 	}
-	/* MTU and DNS alone leave the way to addresses to the default. */
-	addressing->dhcp = true;
+	/* MTU, DNS or routes alone leave the way to addresses to the default. */
+	addressing->given = false;
 }
 
 static void read_network_lan(struct config_file *file, const struct tree_node *value, void *object)

@@ -387,6 +387,29 @@ static void add_address(struct provision_addressing *addressing, const struct ip
 			(struct provision_address){ *addr, len };
 }
 
+/* What the document says besides stays. */
+static void take_hint(struct provision_addressing *addressing,
+		      const struct provision_addressing *hint)
+{
+	const struct provision_addressing given = *addressing;
+
+	*addressing = *hint;
+	if (given.mtu)
+		addressing->mtu = given.mtu;
+	if (given.n_dns) {
+		memcpy(addressing->dns, given.dns, sizeof(given.dns));
+		addressing->n_dns = given.n_dns;
+	}
+	if (given.n_routes) {
+		memcpy(addressing->routes, given.routes, sizeof(given.routes));
+		addressing->n_routes = given.n_routes;
+	}
+	if (given.gateway4.family)
+		addressing->gateway4 = given.gateway4;
+	if (given.gateway6.family)
+		addressing->gateway6 = given.gateway6;
+}
+
 /* The LAN's addresses are in the mesh. */
 static void default_lan(const struct planner *planner, struct provision_addressing *addressing)
 {
@@ -400,7 +423,7 @@ static void default_lan(const struct planner *planner, struct provision_addressi
 		add_address(addressing, &self->lan4, site->lan4.len);
 		add_address(addressing, &self->lan6, site->lan6.len);
 	} else if (hint) {
-		*addressing = *hint;
+		take_hint(addressing, hint);
 	} else {
 		addressing->dhcp = true;
 	}
@@ -415,7 +438,7 @@ static void default_wan(const struct planner *planner, const struct provision_ni
 	size_t n;
 
 	if (hint)
-		*addressing = *hint;
+		take_hint(addressing, hint);
 	else
 		addressing->dhcp = true;
 	if (!planner->config || !addressing->dhcp || planner->n_wans != 1)

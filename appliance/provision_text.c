@@ -173,6 +173,8 @@ static const char *header_find(const char *head, size_t len, const char *name, s
 /* Where the body begins: after the first empty line; len if there is none. */
 static size_t body_offset(const char *text, size_t len)
 {
+	if (starts_with(text, len, "\n") || starts_with(text, len, "\r\n"))
+		return *text == '\n' ? 1 : 2;
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] != '\n')
 			continue;
