@@ -238,6 +238,9 @@ int provision_run_apply(const struct provision_options *options, const struct pr
 	if (seed->bad_keys)
 		say("%s: %zu lines that are no SSH public keys are left out", seed->source,
 		    seed->bad_keys);
+	if (seed->has_network_config)
+		say("%s: network-config is not read; write 'network' into the user data",
+		    seed->source);
 	ret = read_machine(options, nics, &key, &machine);
 	if (!ret)
 		ret = apply(options, seed, &record, digest, &machine, ret_changed);

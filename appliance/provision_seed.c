@@ -360,6 +360,7 @@ int provision_seed_read_nocloud(const char *dir, struct provision_seed *seed,
 
 	if (!has_file(dir, "user-data") && !has_file(dir, "meta-data"))
 		return -ENODATA;
+	seed->has_network_config = has_file(dir, "network-config");
 	ret = read_user_data(dir, "user-data", seed, reason);
 	if (ret)
 		return ret;

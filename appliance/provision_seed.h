@@ -26,7 +26,8 @@ struct provision_seed {
 	char instance[PROVISION_INSTANCE_LEN]; /* "": it has none */
 	char hostname[PROVISION_HOSTNAME_LEN + 1];
 	struct provision_keys keys;
-	size_t bad_keys; /* that were left out */
+	size_t bad_keys;	 /* that were left out */
+	bool has_network_config; /* of cloud-init, which is not read */
 	bool by_hand; /* given at this machine: over what a source said, which is not asked again */
 	char *user_data; /* NULL: none */
 	size_t user_data_len;

@@ -289,7 +289,10 @@ static int take(struct search *search, enum provision_kind kind, const char *dat
 	memcpy(text, data, len);
 	text[len] = '\0';
 	provision_part_fini(search->part);
-	*search->part = (struct provision_part){ kind, text, len, search->number };
+	search->part->kind = kind;
+	search->part->text = text;
+	search->part->len = len;
+	search->part->number = search->number;
 	search->found = true;
 	return 0;
 }
