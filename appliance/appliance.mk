@@ -17,18 +17,18 @@ PREFIX_MAP   = -ffile-prefix-map=$(CURDIR)=.
 CFLAGS_ALL   = -std=gnu17 $(PREFIX_MAP) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS)
 LDFLAGS_ALL  = $(LDFLAGS) -Wl,--as-needed -pie -Wl,-z,relro,-z,now $(SANFLAGS)
 
-MAINS     := $(addprefix appliance/,netpasd.c netpas.c netpas_cloud.c netpas_web.c netpas_usage.c netpas_provision.c)
+MAINS     := $(addprefix appliance/,netpasd.c netpas.c netpas_cloud.c netpas_web.c netpas_usage.c netpas_provision.c netpas_tune.c)
 LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c) $(wildcard ha/cloud/*.c)
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
 
 .PHONY: programs install
-programs: $(addprefix $(BUILD)/,netpasd netpas netpas-cloud netpas-web netpas-usage netpas-provision)
+programs: $(addprefix $(BUILD)/,netpasd netpas netpas-cloud netpas-web netpas-usage netpas-provision netpas-tune)
 
 $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(addprefix $(BUILD)/netpas-,cloud web usage provision): $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
+$(addprefix $(BUILD)/netpas-,cloud web usage provision tune): $(BUILD)/netpas-%: $(BUILD)/obj/appliance/netpas_%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
@@ -64,6 +64,7 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(BUILD)/netpas-cloud $(DESTDIR)$(PREFIX)/sbin/netpas-cloud
 	$(Q)install -D -m 755 $(BUILD)/netpas-web $(DESTDIR)$(PREFIX)/sbin/netpas-web
 	$(Q)install -D -m 755 $(BUILD)/netpas-usage $(DESTDIR)$(PREFIX)/sbin/netpas-usage
+	$(Q)install -D -m 755 $(BUILD)/netpas-tune $(DESTDIR)$(PREFIX)/sbin/netpas-tune
 	$(Q)install -D -m 644 appliance/netpasd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/netpasd.service
 	$(Q)install -D -m 755 $(BUILD)/netpas-provision $(DESTDIR)$(PREFIX)/sbin/netpas-provision
 	$(Q)for unit in netpas-drill@.service netpas-drill@.timer; do \
