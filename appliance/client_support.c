@@ -230,6 +230,13 @@ static void put_commands(struct support *s)
 		  { "journalctl", "--no-pager", "-o", "short-iso-precise", "-n", "20000", "-u",
 		    "netpasd" } },
 		{ "log/kernel.txt", { "dmesg", "-T" } },
+		/* Where a machine that fell over stopped talking. */
+		{ "log/boot-before.txt",
+		  { "journalctl", "--no-pager", "-o", "short-iso-precise", "-n", "3000", "-b",
+		    "-1" } },
+		{ "log/panics.txt",
+		  { "find", "/var/lib/systemd/pstore", "-name", "dmesg.txt", "-exec", "cat", "{}",
+		    "+" } },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -280,7 +287,7 @@ static void put_readme(struct support *s, const char *node, time_t now)
 		"password are replaced by '*' (%zu so far).\nAddresses, names and public keys "
 		"are as they are.\n\nconfig/      as it lies there, and what netpas check says\n"
 		"status.*     and paths, drops: what netpasd says\nevents.jsonl what happened\n"
-		"net/ bpf.txt what the kernel has\nlog/         of netpasd, engines, keepalived\n"
+		"net/ bpf.txt what the kernel has\nlog/         of netpasd, engines, keepalived, and the end of the boot before\n"
 		"keepalived/  its configuration and what decides its priority\n"
 		"state/       what outlives a reboot\nsystem/      machine, versions\n",
 		node, event_time_format((int64_t)now * 1000, at), s->redacted);
