@@ -34,6 +34,9 @@ enum event_kind {
 	EVENT_REPAIR,
 	EVENT_DRILL,
 	EVENT_CLOUD,
+	EVENT_WEB,
+	EVENT_USAGE,
+	EVENT_ROLLING,
 	EVENT_CLOCK,
 	EVENT_UPGRADE,
 	EVENT_LOG, /* of the events' log itself */

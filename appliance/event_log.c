@@ -22,7 +22,9 @@
 
 #define QUEUE_BYTES (1024 * 1024) /* of the socket: thousands of records */
 #define AGAIN_US 1000000u	  /* before a writer that died is started anew */
-#define STOPPED "stopped"	  /* what a daemon that ends in order has come to */
+/* What a daemon that ends in order has come to. */
+#define STOPPED "stopped"
+#define RESTARTING "restarting"
 
 struct event_log {
 	struct sd_event *event;
@@ -31,10 +33,11 @@ struct event_log {
 	int fd; /* to the writer; -1: there is none */
 	struct event_rate rate;
 	json_t *recent;
-	bool stopped;	      /* the last record before this daemon says so */
+	const char *before;   /* the last record before this daemon says so; NULL: it does not */
 	bool first;	      /* there was no record */
 	unsigned long lost;   /* records that found no place, not told yet */
 	unsigned int waiting; /* errno of what holds the writer up */
+	unsigned long count;  /* of records, those before the start too */
 };
 
 /* ---- the writer ---- */
@@ -168,6 +171,7 @@ static void remember(struct event_log *log, json_t *record)
 	if (json_array_size(log->recent) >= EVENT_LOG_RECENT)
 		json_array_remove(log->recent, 0);
 	json_array_append(log->recent, record);
+	log->count++;
 }
 
 static void record_now(struct event_log *log, enum event_kind kind, enum log_level level,
@@ -262,6 +266,7 @@ static void read_recent(struct event_log *log)
 {
 	struct event_reader *reader;
 	json_t *record, *last;
+	const char *to;
 
 	if (event_reader_open(log->dir, &reader))
 		return;
@@ -272,18 +277,22 @@ static void read_recent(struct event_log *log)
 	event_reader_close(reader);
 	last = json_array_get(log->recent, json_array_size(log->recent) - 1);
 	log->first = !last;
-	if (last && !strcmp(json_string_value(json_object_get(last, "kind")),
+	if (!last || strcmp(json_string_value(json_object_get(last, "kind")),
 			    event_kind_names[EVENT_DAEMON]))
-		log->stopped = json_is_string(json_object_get(last, "to")) &&
-			       !strcmp(json_string_value(json_object_get(last, "to")), STOPPED);
+		return;
+	to = json_string_value(json_object_get(last, "to"));
+	log->before = !to			? NULL
+		      : !strcmp(to, STOPPED)	? STOPPED
+		      : !strcmp(to, RESTARTING) ? RESTARTING
+						: NULL;
 }
 
 static void begin(const struct event_log *log)
 {
-	if (log->first || log->stopped)
+	if (log->first || log->before)
 		event_info(EVENT_DAEMON,
-			   "daemon: stopped -> running (netpas " NETPAS_VERSION ", pid %d)",
-			   (int)getpid());
+			   "daemon: %s -> running (netpas " NETPAS_VERSION ", pid %d)",
+			   log->before ? log->before : STOPPED, (int)getpid());
 	else
 		event_warning(EVENT_DAEMON,
 			      "daemon: dead -> running (netpas " NETPAS_VERSION
@@ -342,6 +351,11 @@ json_t *event_log_recent(const struct event_log *log)
 	return json_incref(log->recent);
 }
 
+unsigned long event_log_count(const struct event_log *log)
+{
+	return log->count;
+}
+
 void event_log_check(const struct event_log *log, json_t *problems)
 {
 	char text[PATH_MAX + 128];
@@ -359,4 +373,9 @@ void event_log_check(const struct event_log *log, json_t *problems)
 void event_log_end(const char *why)
 {
 	event_info(EVENT_DAEMON, "daemon: running -> " STOPPED " (%s)", why);
+}
+
+void event_log_restart(const char *why)
+{
+	event_info(EVENT_DAEMON, "daemon: running -> " RESTARTING " (%s)", why);
 }

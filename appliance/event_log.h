@@ -26,11 +26,13 @@ void event_log_free(struct event_log *log);
 
 /* The last ones, newest last: for `netpas top` and others who ask often. A new reference. */
 json_t *event_log_recent(const struct event_log *log);
+unsigned long event_log_count(const struct event_log *log); /* changes with them */
 
 /* What is wrong with it, for `netpas status`. */
 void event_log_check(const struct event_log *log, json_t *problems);
 
-/* The daemon ends in order. */
+/* The daemon ends in order; or it goes on as the program on disk, which is no end. */
 void event_log_end(const char *why);
+void event_log_restart(const char *why);
 
 #endif

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "log.h"
+#include "event.h"
 #include "pair_message.h"
 #include "rolling.h"
 
@@ -145,9 +145,9 @@ static void conclude(struct installed *i, enum rolling_trial trial, const char *
 	snprintf(i->error, sizeof(i->error), "%.*s", len, error);
 	make_plain(i->error);
 	if (trial == ROLLING_BAD)
-		log_error("%s: tried, and does not do: %s", program, i->error);
+		event_error(EVENT_ROLLING, "%s: tried, and does not do: %s", program, i->error);
 	else
-		log_info("%s: tried, is %s, and would do", program, i->version);
+		event_info(EVENT_ROLLING, "%s: tried, is %s, and would do", program, i->version);
 }
 
 /* What it has said: its version in the first line, and what is wrong in those after that. */

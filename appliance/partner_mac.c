@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "event.h"
 #include "log.h"
 
 /* Offsets in a frame. */
@@ -80,11 +81,13 @@ static void pin(struct daemon *d, const uint8_t *mac)
 	}
 	ruleset_free(next);
 	if (mac)
-		log_info("partner %s: VRRP from any MAC -> from %s alone (hello)", partner_name(d),
-			 format(mac, text));
+		event_info(EVENT_KEEPALIVED,
+			   "partner %s: VRRP from any MAC -> from %s alone (hello)",
+			   partner_name(d), format(mac, text));
 	else
-		log_info("partner %s: VRRP from one MAC -> from any (its hellos tell another)",
-			 partner_name(d));
+		event_info(EVENT_KEEPALIVED,
+			   "partner %s: VRRP from one MAC -> from any (its hellos tell another)",
+			   partner_name(d));
 }
 
 /* ---- a frame of the partner's, with the MAC that it tells ---- */

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "control.h"
 #include "daemon.h"
+#include "event.h"
 #include "event_log.h"
 #include "hello.h"
 #include "installed.h"
@@ -104,8 +105,8 @@ static json_t *take_lease(struct rolling_node *node, json_t *asked)
 		return refusal(reason);
 	}
 	if (run != lease->run)
-		log_info("rolling %.16s: asked for on %.64s", text_of(hold, "kind"),
-			 text_of(hold, "by"));
+		event_info(EVENT_ROLLING, "rolling %.16s: idle -> under way (asked for on %.64s)",
+			   text_of(hold, "kind"), text_of(hold, "by"));
 	json_decref(lease->hold);
 	lease->hold = hold;
 	lease->run = run;
@@ -195,10 +196,16 @@ static json_t *do_release(struct daemon *d, json_t *request)
 
 	if (!has_lease(node, request))
 		return json_pack("{s:b}", "ok", 1); /* nothing of it is here */
-	if (json_is_true(json_object_get(request, "finished")))
+	if (json_is_true(json_object_get(request, "finished"))) {
+		event_info(EVENT_ROLLING, "rolling %.16s: under way -> over (asked for on %.64s)",
+			   text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"));
 		drop_lease(node);
-	else
+	} else {
+		event_warning(EVENT_ROLLING,
+			      "rolling %.16s: under way -> half-way (asked for on %.64s)",
+			      text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"));
 		node->lease.until_us = 0;
+	}
 	return json_pack("{s:b}", "ok", 1);
 }
 
@@ -208,6 +215,7 @@ static int restart_due(struct sd_event_source *source, uint64_t usec, void *data
 {
 	struct rolling_node *node = data;
 	struct daemon *d = node->daemon;
+	char why[160];
 
 	(void)source;
 	(void)usec;
@@ -223,7 +231,10 @@ static int restart_due(struct sd_event_source *source, uint64_t usec, void *data
 		if (rc)
 			log_warning("engine %s: %s; it goes on", tunnel->ifname, strerror(-rc));
 	}
-	event_log_end("restart, on as what is installed");
+	snprintf(why, sizeof(why), "rolling %.16s, asked for on %.64s; keepalived%s end and begin",
+		 text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"),
+		 node->keep_engines ? "" : " and engines");
+	event_log_restart(why);
 	return sd_event_exit(d->event, DAEMON_RESTART);
 }
 

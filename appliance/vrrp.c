@@ -513,14 +513,15 @@ static void take_profile(struct vrrp *vrrp, const struct config_site *site)
 	switchover_set_advert(vrrp->switchover, site->advert_ms);
 	vrrp->realtime = use_realtime(site->profile == CONFIG_PROFILE_FAST);
 	if (site->advert_ms == usual_ms)
-		log_info("vrrp: profile %s, adverts every %u ms%s",
-			 config_profile_names[site->profile], site->advert_ms,
-			 vrrp->realtime ? ", real-time priority" : "");
+		event_info(EVENT_KEEPALIVED, "vrrp: profile %s, adverts every %u ms%s",
+			   config_profile_names[site->profile], site->advert_ms,
+			   vrrp->realtime ? ", real-time priority" : "");
 	else
-		log_info("vrrp: profile %s, adverts every %u ms ('advert' in mesh.yaml) in place "
-			 "of its %u ms%s",
-			 config_profile_names[site->profile], site->advert_ms, usual_ms,
-			 vrrp->realtime ? ", real-time priority" : "");
+		event_info(EVENT_KEEPALIVED,
+			   "vrrp: profile %s, adverts every %u ms ('advert' in mesh.yaml) in place "
+			   "of its %u ms%s",
+			   config_profile_names[site->profile], site->advert_ms, usual_ms,
+			   vrrp->realtime ? ", real-time priority" : "");
 }
 
 int vrrp_configure(struct vrrp *vrrp, const struct config *config)

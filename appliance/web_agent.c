@@ -16,6 +16,7 @@
 #include "config.h"
 #include "control.h"
 #include "daemon.h"
+#include "event.h"
 #include "log.h"
 #include "web_view.h"
 
@@ -63,9 +64,11 @@ static void exited(struct child *child, int status, void *data)
 	struct web_agent *agent = data;
 
 	if (status != -1 && WIFSIGNALED(status))
-		log_error("web: netpas-web killed by signal %d; restarting it", WTERMSIG(status));
+		event_error(EVENT_WEB, "web: netpas-web killed by signal %d; restarting it",
+			    WTERMSIG(status));
 	else
-		log_error("web: netpas-web ended; restarting it (see %s)", agent->log_path);
+		event_error(EVENT_WEB, "web: netpas-web ended; restarting it (see %s)",
+			    agent->log_path);
 	agent->failing = clock_now_us() - agent->started_us < STABLE_US;
 	child_free(child);
 	agent->child = NULL;
@@ -86,7 +89,9 @@ static void start(struct web_agent *agent)
 			 &agent->child);
 	if (!rc)
 		return;
-	log_error("web: netpas-web cannot be started: %s", strerror(-rc));
+	/* It is tried again and again: what it is like is told once. */
+	if (!agent->failing)
+		event_error(EVENT_WEB, "web: netpas-web cannot be started: %s", strerror(-rc));
 	agent->failing = true;
 	schedule_start(agent);
 }
