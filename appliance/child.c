@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process.h"
+
 #define CHILD_LOG_MODE 0640
 #define CHILD_KILL_MS 5000 /* after SIGKILL: only a process stuck in the kernel takes longer */
 #define CHILD_ERROR_FD 3   /* the exec error pipe in the child */
@@ -31,6 +33,7 @@ struct child {
 	pid_t pid;
 	int pidfd;
 	sd_event_source *source;
+	struct process *process; /* NULL: not counted */
 	child_exited_fn *exited;
 	void *data;
 };
@@ -64,6 +67,8 @@ static int child_on_exit(sd_event_source *source, int fd, uint32_t revents, void
 	(void)source;
 	(void)fd;
 	(void)revents;
+	process_forget(child->process, true); /* while it can still be looked at */
+	child->process = NULL;
 	status = child_reap(child);
 	child->source = sd_event_source_disable_unref(child->source);
 	if (child->exited)
@@ -109,6 +114,7 @@ static int child_new(struct sd_event *event, pid_t pid, child_exited_fn *exited,
 	ret = sd_event_add_io(event, &child->source, child->pidfd, EPOLLIN, child_on_exit, child);
 	if (ret < 0)
 		goto close;
+	child->process = process_watch(pid);
 	*ret_child = child;
 	return 0;
 
@@ -312,6 +318,8 @@ void child_stop(struct child *child, unsigned int timeout_ms)
 		(void)child_signal(child, SIGKILL);
 		(void)child_wait(child, CHILD_KILL_MS);
 	}
+	process_forget(child->process, false); /* while it can still be looked at */
+	child->process = NULL;
 	(void)child_reap(child);
 	child_free(child);
 }
@@ -320,6 +328,7 @@ void child_free(struct child *child)
 {
 	if (!child)
 		return;
+	process_forget(child->process, false);
 	sd_event_source_disable_unref(child->source);
 	close(child->pidfd);
 	free(child);

@@ -33,12 +33,15 @@
 #include "usage_maps.h"
 #include "usage_recorder.h"
 #include "usage_store.h"
+#include "usage_view.h"
 
 #define INTERVAL_MS 1000
 #define NICE 5
 
 struct process {
 	char config_path[PATH_MAX], status_path[PATH_MAX], pid_path[PATH_MAX], db_path[PATH_MAX];
+	char view_path[PATH_MAX];
+	struct usage_view *view;
 	struct usage_store *store;
 	struct usage_recorder *recorder;
 	struct usage_maps *maps;
@@ -332,6 +335,7 @@ static int run(struct process *process, const sigset_t *signals)
 		int signal_number, rc = tick(process);
 
 		tell(process);
+		usage_view_update(process->view, process->recorder, real_ms());
 		if (rc == -ESTALE)
 			return 0;
 		wait = wait_time();
@@ -368,15 +372,22 @@ int main(int argc, char **argv)
 	snprintf(process.status_path, PATH_MAX, "%s/" USAGE_STATUS_FILE, argv[1]);
 	snprintf(process.pid_path, PATH_MAX, "%s/" USAGE_PID_FILE, argv[1]);
 	snprintf(process.db_path, PATH_MAX, "%s/" USAGE_FILE, argv[2]);
+	snprintf(process.view_path, PATH_MAX, "%s/" USAGE_VIEW_FILE, argv[1]);
 	rc = take_pid_file(&process);
 	if (rc) {
 		log_error("usage: %s: %s", process.pid_path,
 			  rc == -EBUSY ? "another one is running" : strerror(-rc));
 		return 1;
 	}
+	rc = usage_view_new(process.db_path, process.view_path, &process.view);
+	if (rc) {
+		log_error("usage: %s", strerror(-rc));
+		return 1;
+	}
 	read_boot(process.boot);
 	rc = run(&process, &signals);
 	close_record(&process);
+	usage_view_free(process.view);
 	usage_maps_close(process.maps);
 	free(process.readings.v);
 	return rc;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -14,9 +15,11 @@
 
 #include "child.h"
 #include "clock.h"
+#include "event.h"
 #include "file.h"
 #include "log.h"
 #include "usage.h"
+#include "usage_view.h"
 
 #define PROGRAM "netpas-usage"
 #define STOP_TIMEOUT_MS 3000
@@ -31,6 +34,9 @@ struct usage_agent {
 	char *told;   /* what the file says; NULL: nothing is recorded here */
 	bool metered; /* programs are wanted */
 	char config_path[PATH_MAX], status_path[PATH_MAX], pid_path[PATH_MAX], log_path[PATH_MAX];
+	char view_path[PATH_MAX];
+	json_t *view;
+	struct timespec view_changed; /* the file, when it was read */
 };
 
 static void start(struct usage_agent *agent);
@@ -61,10 +67,11 @@ static void exited(struct child *child, int status, void *data)
 	struct usage_agent *agent = data;
 
 	if (status != -1 && WIFSIGNALED(status))
-		log_error("usage: " PROGRAM " killed by signal %d; restarting it",
-			  WTERMSIG(status));
+		event_error(EVENT_USAGE, "usage: " PROGRAM " killed by signal %d; restarting it",
+			    WTERMSIG(status));
 	else if (status != 0)
-		log_error("usage: " PROGRAM " ended; restarting it (see %s)", agent->log_path);
+		event_error(EVENT_USAGE, "usage: " PROGRAM " ended; restarting it (see %s)",
+			    agent->log_path);
 	child_free(child);
 	agent->child = NULL;
 	schedule_start(agent);
@@ -102,7 +109,7 @@ static void start(struct usage_agent *agent)
 	rc = child_spawn(agent->event, argv, NULL, agent->log_path, exited, agent, &agent->child);
 	if (!rc)
 		return;
-	log_error("usage: " PROGRAM " cannot be started: %s", strerror(-rc));
+	event_error(EVENT_USAGE, "usage: " PROGRAM " cannot be started: %s", strerror(-rc));
 	schedule_start(agent);
 }
 
@@ -209,6 +216,21 @@ json_t *usage_agent_status(const struct usage_agent *agent, json_t *problems)
 	return json;
 }
 
+json_t *usage_agent_view(struct usage_agent *agent)
+{
+	struct stat st;
+
+	if (!agent->told || stat(agent->view_path, &st))
+		return NULL;
+	if (st.st_mtim.tv_sec == agent->view_changed.tv_sec &&
+	    st.st_mtim.tv_nsec == agent->view_changed.tv_nsec)
+		return agent->view;
+	json_decref(agent->view);
+	agent->view = json_load_file(agent->view_path, 0, NULL);
+	agent->view_changed = st.st_mtim;
+	return agent->view;
+}
+
 int usage_agent_new(struct sd_event *event, const char *run_dir, const char *state_dir,
 		    struct usage_agent **ret_agent)
 {
@@ -223,6 +245,7 @@ int usage_agent_new(struct sd_event *event, const char *run_dir, const char *sta
 	snprintf(agent->status_path, PATH_MAX, "%s/" USAGE_STATUS_FILE, run_dir);
 	snprintf(agent->pid_path, PATH_MAX, "%s/" USAGE_PID_FILE, run_dir);
 	snprintf(agent->log_path, PATH_MAX, "%s/log/usage.log", run_dir);
+	snprintf(agent->view_path, PATH_MAX, "%s/" USAGE_VIEW_FILE, run_dir);
 	*ret_agent = agent;
 	return 0;
 }
@@ -233,6 +256,7 @@ void usage_agent_free(struct usage_agent *agent)
 		return;
 	sd_event_source_disable_unref(agent->restart);
 	child_free(agent->child);
+	json_decref(agent->view);
 	free(agent->told);
 	free(agent);
 }

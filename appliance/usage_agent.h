@@ -30,4 +30,7 @@ void usage_agent_stop(struct usage_agent *agent);
 /* For the status; NULL on a relay. What is wrong goes to problems, too. */
 json_t *usage_agent_status(const struct usage_agent *agent, json_t *problems);
 
+/* What netpas-usage has left for pages and metrics (usage_view.h): borrowed. NULL: nothing yet. */
+json_t *usage_agent_view(struct usage_agent *agent);
+
 #endif

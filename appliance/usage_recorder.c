@@ -134,6 +134,37 @@ static int take_stored(const struct usage_stored *stored, void *data)
 	return 0;
 }
 
+static int by_pair(const void *a, const void *b)
+{
+	const struct usage_stored *x = a, *y = b;
+
+	return (x->pair > y->pair) - (x->pair < y->pair);
+}
+
+int usage_recorder_list(const struct usage_recorder *recorder, struct usage_stored **ret_list,
+			size_t *ret_n)
+{
+	struct usage_stored *list = calloc(recorder->n + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < recorder->capacity; i++) {
+		const struct entry *entry = &recorder->entries[i];
+
+		if (entry->used && entry->pair)
+			list[n++] = (struct usage_stored){ .key = entry->key,
+							   .pair = entry->pair,
+							   .base = entry->base,
+							   .now = entry->now,
+							   .in_period = entry->in_period };
+	}
+	qsort(list, n, sizeof(*list), by_pair);
+	*ret_list = list;
+	*ret_n = n;
+	return 0;
+}
+
 static void forget_entries(struct usage_recorder *recorder)
 {
 	free(recorder->entries);

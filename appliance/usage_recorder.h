@@ -38,6 +38,10 @@ int usage_recorder_attach(struct usage_recorder *recorder, uint64_t epoch, uint6
 int usage_recorder_take(struct usage_recorder *recorder, const struct usage_moment *moment,
 			const struct usage_readings *readings);
 
+/* What is on disk of these counters, by the pairs' numbers; to free. 0 or -ENOMEM. */
+int usage_recorder_list(const struct usage_recorder *recorder, struct usage_stored **ret_list,
+			size_t *ret_n);
+
 /* The slot that is being recorded; -1: none. */
 int64_t usage_recorder_slot(const struct usage_recorder *recorder);
 

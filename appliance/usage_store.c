@@ -357,8 +357,8 @@ int usage_store_add_epoch(struct usage_store *store, uint64_t id, const char *bo
 	return rc;
 }
 
-static void format_prefix(const struct dp_addr *addr, uint8_t len,
-			  char text[static IP_PREFIX_STRLEN])
+void usage_prefix_format(const struct dp_addr *addr, uint8_t len,
+			 char text[static IP_PREFIX_STRLEN])
 {
 	struct ip_prefix prefix = { 0 };
 
@@ -401,8 +401,8 @@ int usage_store_pair(struct usage_store *store, const struct usage_key *key, int
 	int64_t n;
 	int rc;
 
-	format_prefix(&key->local, key->local_len, local);
-	format_prefix(&key->remote, key->remote_len, remote);
+	usage_prefix_format(&key->local, key->local_len, local);
+	usage_prefix_format(&key->remote, key->remote_len, remote);
 	rc = ask(store, &n,
 		 "SELECT n FROM pair WHERE local_site = ?1 AND remote_site = ?2 AND class = ?3"
 		 " AND local = ?4 AND remote = ?5",

@@ -21,6 +21,7 @@
 
 #include <sqlite3.h>
 
+#include "ip.h"
 #include "usage.h"
 
 #define USAGE_STORE_VERSION 1
@@ -77,6 +78,10 @@ int usage_store_last_slot(struct usage_store *store, int64_t *ret_slot);
 
 /* period->n 0: a new one, whose number is set. Else it is written over. */
 int usage_store_put_period(struct usage_store *store, struct usage_period *period);
+
+/* As in the record: "other" for a length of 0. */
+void usage_prefix_format(const struct dp_addr *addr, uint8_t len,
+			 char text[static IP_PREFIX_STRLEN]);
 
 /* The number of a pair, which is made. */
 int usage_store_pair(struct usage_store *store, const struct usage_key *key, int64_t *ret_n);

@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "child.h"
+#include "process.h"
 
 #define DEADLINE_US (20 * 1000000ull)
 #define ARRAY(...)                     \
@@ -506,9 +508,71 @@ static void test_cmdline(void **state)
 	assert_false(child_cmdline_has(0, "np3"));
 }
 
+static json_t *program_of(json_t *list, const char *name)
+{
+	json_t *program;
+	size_t i;
+
+	json_array_foreach(
+		list, i,
+		program) if (!strcmp(json_string_value(json_object_get(program, "process")),
+				     name)) return program;
+	return NULL;
+}
+
+static json_int_t count_of(const char *name, const char *key)
+{
+	json_t *list = process_list(), *program = program_of(list, name);
+	const json_int_t number = program ? json_integer_value(json_object_get(program, key)) : -1;
+
+	json_decref(list);
+	return number;
+}
+
+/* By name, while they run and after. CPU time of one that has ended is not taken back. */
+static void test_census(void **state)
+{
+	const char *const argv[] = { "dd", "if=/dev/zero", "of=/dev/null", NULL };
+	struct seen seen = { 0 };
+	struct child *first, *second;
+	json_t *list;
+	double cpu_s;
+
+	(void)state;
+	assert_int_equal(count_of("dd", "running"), -1);
+	assert_int_equal(child_spawn(event, argv, NULL, log_path, exited, &seen, &first), 0);
+	assert_int_equal(child_spawn(event, argv, NULL, log_path, exited, &seen, &second), 0);
+	assert_int_equal(count_of("dd", "running"), 2);
+	assert_true(count_of("dd", "rss_bytes") > 4096);
+	list = process_list();
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "process")),
+			    "netpasd");
+	json_decref(list);
+
+	/* It takes as much time as it gets. */
+	do {
+		list = process_list();
+		cpu_s = json_real_value(json_object_get(program_of(list, "dd"), "cpu_s"));
+		json_decref(list);
+	} while (cpu_s < 0.05);
+	child_stop(second, 5000);
+	assert_int_equal(count_of("dd", "running"), 1);
+	assert_int_equal(count_of("dd", "ended"), 0);
+	assert_int_equal(child_signal(first, SIGKILL), 0);
+	while (!seen.times)
+		assert_true(sd_event_run(event, DEADLINE_US) > 0);
+	child_free(first);
+	assert_int_equal(count_of("dd", "running"), 0);
+	assert_int_equal(count_of("dd", "ended"), 1);
+	list = process_list();
+	assert_true(json_real_value(json_object_get(program_of(list, "dd"), "cpu_s")) >= cpu_s);
+	json_decref(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_census),
 		cmocka_unit_test_teardown(test_status, log_remove),
 		cmocka_unit_test_teardown(test_log, log_remove),
 		cmocka_unit_test_teardown(test_env, log_remove),
