@@ -6,14 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "web_changes.h"
-
 struct web_model {
 	json_t *view;
 	int64_t at_ms;
 	json_t *samples; /* oldest first */
 	int64_t sampled_ms;
-	json_t *changes; /* newest first: {"t", "kind", "what", "text"} */
 };
 
 /* Members of from, if it has them. */
@@ -29,9 +26,17 @@ static void pick(json_t *to, const json_t *from, const char *const keys[])
 
 #define PICK(TO, FROM, ...) pick(TO, FROM, (const char *const[]){ __VA_ARGS__, NULL })
 
-static json_t *null_or(json_t *value)
+static json_t *first_of(const json_t *array, size_t max)
 {
-	return value ? json_incref(value) : json_null();
+	json_t *list = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		if (i < max)
+			json_array_append(list, item);
+	}
+	return list;
 }
 
 /* ---- samples ---- */
@@ -109,19 +114,6 @@ static void take_sample(struct web_model *m)
 					sample_peers(json_object_get(status, "tunnels"))));
 	if (json_array_size(m->samples) > WEB_MODEL_SAMPLES)
 		json_array_remove(m->samples, 0);
-}
-
-/* ---- changes ---- */
-
-static void note_change(const char *kind, const char *what, const char *text, void *data)
-{
-	struct web_model *m = data;
-
-	json_array_insert_new(m->changes, 0,
-			      json_pack("{s:f, s:s, s:s, s:s}", "t", (double)m->at_ms / 1000,
-					"kind", kind, "what", what, "text", text));
-	if (json_array_size(m->changes) > WEB_MODEL_CHANGES)
-		json_array_remove(m->changes, WEB_MODEL_CHANGES);
 }
 
 /* ---- what the page shows ---- */
@@ -214,6 +206,43 @@ static json_t *page_faults(json_t *faults)
 	return list;
 }
 
+static json_int_t bytes_of(const json_t *pair)
+{
+	return json_integer_value(json_object_get(pair, "out_bytes")) +
+	       json_integer_value(json_object_get(pair, "in_bytes"));
+}
+
+/* The pairs of subnets with the most bytes, those first. */
+static json_t *busiest(const json_t *pairs)
+{
+	json_t *list = json_array(), *pair;
+	size_t i;
+
+	json_array_foreach(pairs, i, pair)
+	{
+		size_t at = json_array_size(list);
+
+		while (at && bytes_of(json_array_get(list, at - 1)) < bytes_of(pair))
+			at--;
+		if (at < WEB_MODEL_PAIRS)
+			json_array_insert(list, at, pair);
+		if (json_array_size(list) > WEB_MODEL_PAIRS)
+			json_array_remove(list, WEB_MODEL_PAIRS);
+	}
+	return list;
+}
+
+static json_t *page_usage(const json_t *usage)
+{
+	json_t *page = json_object();
+
+	PICK(page, usage, "month", "all", "day");
+	json_object_set_new(page, "sites",
+			    first_of(json_object_get(usage, "sites"), WEB_MODEL_SITES));
+	json_object_set_new(page, "pairs", busiest(json_object_get(usage, "pairs")));
+	return page;
+}
+
 static json_t *make_page(const struct web_model *m)
 {
 	json_t *status = json_object_get(m->view, "status"), *page = json_object();
@@ -223,7 +252,7 @@ static json_t *make_page(const struct web_model *m)
 
 	json_object_set_new(page, "t", json_real((double)m->at_ms / 1000));
 	PICK(page, status, "node", "site", "role", "generation", "version", "engine", "ha", "vips",
-	     "problems", "sites", "partner", "cloud", "usage", "relayed", "config");
+	     "problems", "sites", "partner", "cloud", "relayed", "config");
 	PICK(page, m->view, "mesh", "drills");
 	PICK(forwarded, counters, "to_mesh", "from_mesh");
 	add_drops(drops, counters);
@@ -238,7 +267,10 @@ static json_t *make_page(const struct web_model *m)
 	json_object_set_new(page, "now",
 			    json_pack("[o, o]", sample_paths(peers),
 				      sample_peers(json_object_get(status, "tunnels"))));
-	json_object_set_new(page, "changes", null_or(m->changes));
+	json_object_set_new(page, "events",
+			    first_of(json_object_get(m->view, "events"), WEB_MODEL_EVENTS));
+	if (json_object_get(m->view, "usage"))
+		json_object_set_new(page, "usage", page_usage(json_object_get(m->view, "usage")));
 	return page;
 }
 
@@ -286,13 +318,9 @@ char *web_model_first(const struct web_model *m)
 
 void web_model_take(struct web_model *m, json_t *view, int64_t now_ms)
 {
-	json_t *before = m->view;
-
+	json_decref(m->view);
 	m->view = view;
 	m->at_ms = now_ms;
-	if (before)
-		web_changes_find(before, view, note_change, m);
-	json_decref(before);
 	take_sample(m);
 }
 
@@ -308,8 +336,7 @@ int web_model_new(struct web_model **ret_model)
 	if (!m)
 		return -ENOMEM;
 	m->samples = json_array();
-	m->changes = json_array();
-	if (!m->samples || !m->changes) {
+	if (!m->samples) {
 		web_model_free(m);
 		return -ENOMEM;
 	}
@@ -323,6 +350,5 @@ void web_model_free(struct web_model *m)
 		return;
 	json_decref(m->view);
 	json_decref(m->samples);
-	json_decref(m->changes);
 	free(m);
 }

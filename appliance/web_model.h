@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What netpas-web knows: the last view, what paths were like in the last quarter of an hour, and what has changed.
+ * What netpas-web knows: the last view, and what paths were like in the last quarter of an hour.
  * Pure but for memory. Texts for pages are events of text/event-stream:
  *
  *	history		once, at first: [[time, {"PEER/PATH": [rtt_ms, loss out %, in %]}, {"PEER": [rx, tx]}], ...]
@@ -15,7 +15,9 @@
 
 #define WEB_MODEL_SAMPLES 90
 #define WEB_MODEL_INTERVAL_S 10
-#define WEB_MODEL_CHANGES 40
+#define WEB_MODEL_EVENTS 40
+#define WEB_MODEL_SITES 32 /* of usage */
+#define WEB_MODEL_PAIRS 8
 
 struct web_model;
 

@@ -6,20 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "config.h"
 #include "daemon.h"
 #include "drill_store.h"
+#include "event_log.h"
+#include "process.h"
 #include "status.h"
 #include "steering.h"
+#include "usage_agent.h"
 
 struct web_view {
 	json_t *drills;
 	struct timespec drills_changed; /* the directory, when it was looked at */
+	json_t *events;			/* newest first */
+	unsigned long events_count;
 };
 
 int web_view_new(struct web_view **ret_view)
@@ -29,8 +32,9 @@ int web_view_new(struct web_view **ret_view)
 	if (!view)
 		return -ENOMEM;
 	view->drills = json_array();
-	if (!view->drills) {
-		free(view);
+	view->events = json_array();
+	if (!view->drills || !view->events) {
+		web_view_free(view);
 		return -ENOMEM;
 	}
 	*ret_view = view;
@@ -42,6 +46,7 @@ void web_view_free(struct web_view *view)
 	if (!view)
 		return;
 	json_decref(view->drills);
+	json_decref(view->events);
 	free(view);
 }
 
@@ -163,23 +168,36 @@ static json_t *make_mesh(const struct config_mesh *mesh)
 	return json_pack("{s:s, s:o, s:o}", "name", mesh->name, "sites", sites, "relays", relays);
 }
 
-static json_t *make_process(void)
+/* Without what fits no line: scores of paths are long, and netpas-web asks often. */
+static json_t *make_event(const json_t *record)
 {
-	struct rusage usage = { 0 };
-	unsigned long pages = 0;
-	FILE *file;
+	const char *const keys[] = {
+		"time", "kind", "level", "text", "object", "from", "to", "why"
+	};
+	json_t *event = json_object();
 
-	(void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
-	file = fopen("/proc/self/statm", "re");
-	if (file) {
-		if (fscanf(file, "%*u %lu", &pages) != 1)
-			pages = 0;
-		fclose(file);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		json_t *value = json_object_get(record, keys[i]);
+
+		if (value)
+			json_object_set(event, keys[i], value);
 	}
-	return json_pack("{s:f, s:I}", "cpu_s",
-			 (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-				 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-			 "rss_bytes", (json_int_t)pages * sysconf(_SC_PAGESIZE));
+	return event;
+}
+
+static void look_for_events(struct web_view *view, const struct event_log *log)
+{
+	json_t *recent, *record;
+	size_t i;
+
+	if (event_log_count(log) == view->events_count)
+		return;
+	recent = event_log_recent(log);
+	json_array_clear(view->events);
+	json_array_foreach(recent, i, record)
+		json_array_insert_new(view->events, 0, make_event(record));
+	json_decref(recent);
+	view->events_count = event_log_count(log);
 }
 
 json_t *web_view_make(struct web_view *view, struct daemon *d)
@@ -188,11 +206,13 @@ json_t *web_view_make(struct web_view *view, struct daemon *d)
 	json_t *ret;
 
 	look_for_drills(view, d->paths.state_dir);
-	ret = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "ok", 1, "status",
+	look_for_events(view, d->events);
+	ret = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:O, s:O?}", "ok", 1, "status",
 			status_make(d), "paths", steering_paths(d->steering), "drops",
-			steering_drops(d->steering), "mesh", make_mesh(&d->config->mesh), "process",
-			make_process(), "run_times", steering_run_times(d->steering), "drills",
-			view->drills);
+			steering_drops(d->steering), "mesh", make_mesh(&d->config->mesh),
+			"processes", process_list(), "run_times", steering_run_times(d->steering),
+			"drills", view->drills, "events", view->events, "usage",
+			usage_agent_view(d->usage));
 	if (ret)
 		json_object_set_new(ret, "took_s",
 				    json_real((double)(clock_now_us() - began) / 1e6));

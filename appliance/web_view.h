@@ -19,9 +19,11 @@ void web_view_free(struct web_view *view);
  *	status, drops	as of the control socket's answers
  *	paths		likewise
  *	mesh		{"name", "sites": [{"name", "gateways": [name]}], "relays": [name]}
- *	process		{"cpu_s", "rss_bytes"} of netpasd
+ *	processes	as of process.h
  *	run_times	of the programs, see steering_run_times()
  *	drills		[{"id", "scenario", "began", "began_s", "verdict", "out", "in", ...}], newest first
+ *	events		the last records of the events' log (event_record.h) without their details, newest first
+ *	usage		as of usage_view.h; absent if there is none
  *	took_s		how long the making took
  */
 json_t *web_view_make(struct web_view *view, struct daemon *daemon);

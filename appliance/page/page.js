@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const series = new Map(); // "peer/path" -> [[t, rtt, out, in]]; rtt null: dead
 const bytes = new Map(); // peer -> [[t, rx, tx]]
 const peerParts = new Map(); // peer -> elements that stay
-let view = null, span_s = KEEP_S, heard_ms = 0, gone = false, newest = 0;
+let view = null, span_s = KEEP_S, heard_ms = 0, gone = false, newest = null;
 
 // ---- text ----
 
@@ -22,6 +22,13 @@ function bits(x) {
 		if (x >= size)
 			return (x / size).toFixed(x / size < 10 ? 1 : 0) + " " + unit;
 	return Math.round(x) + " bit/s";
+}
+
+function size(x) {
+	for (const [unit, size] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]])
+		if (x >= size)
+			return (x / size).toFixed(x / size < 10 ? 2 : x / size < 100 ? 1 : 0) + " " + unit;
+	return (x || 0) + " B";
 }
 
 function age(s) {
@@ -183,14 +190,14 @@ function drawTopology() {
 		addSite(site, along - (upright ? boxH + 2 * pad + 20 : boxW + 2 * pad) - 8, v, false);
 		v += spanOf(site) + gap;
 	}
-	const slots = relays.length + 1, slot = (i) => 8 + across * (i + 0.5) / slots;
+	const slots = relays.length + 1, directAt = Math.floor((slots - 1) / 2), slot = (i) => 8 + across * (i + 0.5) / slots;
 	relays.forEach((name, i) => {
-		const [x, y] = place(along / 2, slot(i < slots / 2 - 0.5 ? i : i + 1));
+		const [x, y] = place(along / 2, slot(i < directAt ? i : i + 1));
 		nodes.set(name, [x, y]);
 		boxes.push(g("rect", { class: "pop", x: x - 42, y: y - 17, width: 84, height: 34, rx: 17 }),
 			g("text", { class: "name", x, y: y + 4.5, "text-anchor": "middle" }, name));
 	});
-	const middle = slot(Math.floor(slots / 2 - 0.01));
+	const middle = slot(directAt);
 
 	const lines = [], tags = [];
 	for (const peer of view.peers) {
@@ -240,17 +247,17 @@ function curve(a, via, b, upright) {
 
 // ---- charts ----
 
-const ago = (s) => s < 120 ? Math.round(s) + " s" : (s / 60).toFixed(s % 60 < 3 || s % 60 > 57 ? 0 : 1) + " min";
+const ago = (s) => s >= 7200 ? Math.round(s / 3600) + " h" : s < 120 ? Math.round(s) + " s" : (s / 60).toFixed(s % 60 < 3 || s % 60 > 57 ? 0 : 1) + " min";
 
 function nice(max) {
 	const power = 10 ** Math.floor(Math.log10(max));
 	return [1, 2, 2.5, 5, 10].map((step) => step * power).find((top) => top >= max);
 }
 
-// lines: [{points: [[t, y]], color, used, area}]; y null is a gap.
-function drawChart(svg, lines, format, floor, ceiling = Infinity) {
-	const span = Math.min(span_s, Math.max(60, view.t - Math.min(...lines.map((line) => line.points.length ? line.points[0][0] : view.t))));
-	const width = Math.max(240, svg.clientWidth), height = 150, left = 62, bottom = 20, top = 8, now = view.t, parts = [];
+// lines: [{points: [[t, y]], color, used, area, dashed}]; y null is a gap. time: {now, span}, else that of the charts of paths.
+function drawChart(svg, lines, format, floor, ceiling = Infinity, time = null) {
+	const span = time ? time.span : Math.min(span_s, Math.max(60, view.t - Math.min(...lines.map((line) => line.points.length ? line.points[0][0] : view.t))));
+	const width = Math.max(240, svg.clientWidth), height = 150, left = 72, bottom = 20, top = 8, now = time ? time.now : view.t, parts = [];
 	let max = floor;
 	for (const line of lines)
 		for (const [t, y] of line.points)
@@ -280,7 +287,7 @@ function drawChart(svg, lines, format, floor, ceiling = Infinity) {
 		}
 		if (line.area && first != null)
 			parts.push(g("path", { class: "area", d: `${d}L${x(last).toFixed(1)} ${y(0)}L${x(first).toFixed(1)} ${y(0)}Z`, fill: line.color }));
-		parts.push(g("path", { class: line.used ? "used" : null, d, stroke: line.color }));
+		parts.push(g("path", { class: line.used ? "used" : line.dashed ? "dashed" : null, d, stroke: line.color }));
 	}
 	svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
 	svg.replaceChildren(...parts);
@@ -327,7 +334,7 @@ function drawPeer(peer) {
 		const swatch = h("i", { class: "swatch", "data-color": path.path % LINES, "aria-hidden": "true" });
 		const mark = path === used ? "in use" : path.path === peer.second && peer.class === "protected" ? "copy" : "";
 		return h("tr", { class: path === used ? "used" : null, "data-peer": peer.peer, "data-path": path.path, "data-state": path.state },
-			h("td", {}, swatch, h("span", { class: "mono" }, wayOf(path)), mark ? h("span", { class: "good" }, " " + mark) : null),
+			h("td", { class: "way" }, swatch, h("span", { class: "mono" }, wayOf(path)), mark ? h("span", { class: "good" }, " " + mark) : null),
 			h("td", { class: "state " + path.state, title: path.why }, path.state),
 			...[ms(path.p50), ms(path.p99), ms(path.jitter), percent(path.out), percent(path.in), path.payload ? count(path.payload) + " B" : "–"].map((text) => h("td", { class: "n" }, text)));
 	}));
@@ -344,15 +351,26 @@ function drawPeers() {
 
 // ---- the rest ----
 
+const WELL = ["active", "agreed", "alive", "done", "free", "good", "ok", "running", "same", "up"], ILL = ["brown-out", "dead", "down", "fault", "held", "half-way", "not agreed", "other"];
+
+function toneOf(event) {
+	if (event.level === "error")
+		return "bad";
+	return ILL.includes(event.to) ? "bad" : WELL.includes(event.to) ? "good" : event.level === "warning" ? "warn" : "note";
+}
+
 function drawEvents() {
-	const time = (t) => new Date(t * 1000).toLocaleTimeString("en-GB");
-	put($("events"), ...(view.changes.length ? view.changes.map((change) => h("li", { class: change.kind, "data-what": change.what },
-		h("time", { datetime: new Date(change.t * 1000).toISOString() }, time(change.t)), h("span", {}, change.text))) : [h("li", {}, h("time"), h("span", { class: "none" }, "nothing since this was started"))]));
+	const today = new Date(view.t * 1000).toDateString();
+	const when = (at) => (at.toDateString() === today ? "" : at.toLocaleDateString("en-GB", { day: "numeric", month: "short" }) + " ") + at.toLocaleTimeString("en-GB");
+	put($("events"), ...(view.events.length ? view.events.map((event) => h("li", { class: toneOf(event), "data-kind": event.kind },
+		h("time", { datetime: event.time, title: event.time }, when(new Date(event.time))),
+		event.from && event.to ? h("span", {}, `${event.object}: `, h("span", { class: "soft" }, event.from), " → ", h("b", {}, event.to), event.why ? h("span", { class: "soft" }, ` (${event.why})`) : null)
+			: h("span", {}, event.text))) : [h("li", {}, h("time"), h("span", { class: "none" }, "nothing is recorded"))]));
 	// Read aloud: what is new since the last view, not what was there before.
-	const latest = view.changes.length ? view.changes[0].t : 0;
-	if (newest && latest > newest)
-		say($("news"), view.changes.filter((change) => change.t > newest).map((change) => change.text).join(". "));
-	newest = latest || view.t;
+	const latest = view.events.length ? view.events[0].time : "";
+	if (newest != null && latest > newest)
+		say($("news"), view.events.filter((event) => event.time > newest).map((event) => event.text).join(". "));
+	newest = latest;
 }
 
 function drawHa() {
@@ -402,30 +420,41 @@ function drawDrills() {
 	const outage = (way) => way && way.outage_loss_ms != null ? ms(way.outage_loss_ms) : "–";
 	put($("drills"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drills" }, h("table", {},
 		h("thead", {}, h("tr", {}, ...["When", "Drill", "Verdict"].map((text) => h("th", { scope: "col" }, text)), ...["Outage out", "in"].map((text) => h("th", { scope: "col", class: "n" }, text)))),
-		h("tbody", {}, ...view.drills.map((drill) => h("tr", {}, h("td", {}, new Date(drill.began_s * 1000).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })), h("td", {}, drill.scenario),
+		h("tbody", {}, ...view.drills.map((drill) => h("tr", {}, h("td", { class: "way" }, new Date(drill.began_s * 1000).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })), h("td", { class: "way" }, drill.scenario),
 			h("td", { class: drill.verdict === "pass" ? "good" : "bad" }, drill.verdict), h("td", { class: "n" }, outage(drill.out)), h("td", { class: "n" }, outage(drill.in))))))));
 }
 
-// Of whatever form: members that are values, and tables of those that are lists of objects.
 function drawUsage() {
-	$("usage-card").hidden = view.usage == null;
-	if (view.usage == null)
+	const usage = view.usage, all = usage && usage.all;
+	$("usage-card").hidden = !all;
+	if (!all)
 		return;
-	const isValue = (x) => x == null || typeof x !== "object", facts = [], tables = [];
-	const show = (name, x) => x == null ? "–" : name.includes("bits_per_s") || name.endsWith("_bps") ? bits(x) : typeof x === "number" ? count(x) : String(x);
-	const walk = (name, x) => {
-		if (isValue(x))
-			facts.push(h("dt", {}, words(name)), h("dd", {}, show(name, x)));
-		else if (Array.isArray(x) && x.length && !isValue(x[0])) {
-			const keys = Object.keys(x[0]).filter((key) => isValue(x[0][key]));
-			tables.push(h("div", { class: "scroll" }, h("table", {}, h("caption", {}, words(name)), h("thead", {}, h("tr", {}, ...keys.map((key) => h("th", { scope: "col" }, words(key))))),
-				h("tbody", {}, ...x.slice(0, 20).map((row) => h("tr", {}, ...keys.map((key) => h("td", {}, show(key, row[key])))))))));
-		} else if (!Array.isArray(x))
-			for (const [key, value] of Object.entries(x))
-				walk(key, value);
-	};
-	walk("usage", view.usage);
-	put($("usage"), h("dl", { class: "facts" }, ...facts), ...tables);
+	const month = new Date(usage.month + "-01T00:00Z").toLocaleDateString("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
+	const number = (title, value, more) => h("div", {}, h("dt", {}, title), h("dd", {}, value), h("dd", {}, more));
+	const larger = (name) => Math.max(all[name + "_out_bps"] || 0, all[name + "_in_bps"] || 0);
+	const rate = (value) => all.samples ? bits(value) : "–";
+	say($("usage-title"), `Usage in ${month}`);
+	put($("usage-numbers"),
+		number("95th percentile", rate(all.p95_bps), all.samples ? `${bits(all.p95_out_bps)} out, ${bits(all.p95_in_bps)} in` : "no sample of five minutes yet"),
+		number("Highest five minutes", rate(larger("peak")), `mean ${rate(larger("mean"))}`),
+		number("Carried", size(all.out_bytes + all.in_bytes), `${size(all.out_bytes)} out, ${size(all.in_bytes)} in`),
+		number("Samples", count(all.samples), all.missing ? h("span", { class: "warn" }, `${count(all.missing)} missing`) : "none missing"));
+
+	const day = usage.day, end = day.begin + day.out.length * day.slot_s, points = (list) => list.map((bps, i) => [day.begin + (i + 0.5) * day.slot_s, bps]);
+	const lines = [{ points: points(day.in), color: "var(--s2)", used: true, area: true }, { points: points(day.out), color: "var(--s0)", used: true, area: true }];
+	if (all.samples)
+		lines.push({ points: [[day.begin, all.p95_bps], [end, all.p95_bps]], color: "var(--bad)", dashed: true });
+	put($("usage-caption"), "Last 24 hours, five minutes each: ", h("i", { class: "line out" }), " out, ", h("i", { class: "line in" }), " in, ", h("i", { class: "line p95" }), " 95th percentile of the month");
+	drawChart($("usage-day"), lines, bits, 1000, Infinity, { now: end, span: 86400 });
+
+	const table = (title, heads, rows) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, h("table", {}, h("caption", {}, title),
+		h("thead", {}, h("tr", {}, ...heads.map((head, i) => h("th", { scope: "col", class: i ? "n" : null }, head)))),
+		h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell, i) => i ? h("td", { class: "n" }, cell) : h("th", { scope: "row" }, cell)))))));
+	put($("usage-tables"),
+		table("By site, this month", ["Site", "Out", "In", "Mean", "Peak", "95th"], usage.sites.map((site) => [site.site, size(site.out_bytes), size(site.in_bytes),
+			...["mean", "peak", "p95"].map((name) => site.samples ? bits(Math.max(site[name + "_out_bps"], site[name + "_in_bps"])) : "–")])),
+		usage.pairs.length ? table("Busiest subnets, since counting began", ["Here and there", "Class", "Out", "In"], usage.pairs.map((pair) => [
+			pair.local === "other" ? `other subnets of ${pair.site}` : h("span", { class: "mono" }, `${pair.local} ↔ ${pair.remote}`), pair.class, size(pair.out_bytes), size(pair.in_bytes)])) : null);
 }
 
 function draw() {

@@ -23,6 +23,7 @@ static const char view_text[] =
 	"  {'fault': 'wan', 'state': 'fault', 'severity': 3, 'counts': true},"
 	"  {'fault': 'lan', 'state': 'suspect', 'severity': 8, 'counts': false}]},"
 	" 'counters': {'to_mesh': {'packets': 5, 'bytes': 500}, 'drop_input': {'packets': 2, 'bytes': 80}},"
+	" 'usage': {'running': true, 'metered': false, 'recorded_ms': 1795314667123, 'commit_us': 640, 'other': 0},"
 	" 'tunnels': [{'interface': 'np3', 'peer': 'sin-a', 'site': 'sin', 'class': 'best', 'alive': true,"
 	"  'rtt_ms': 12.5, 'handshake_age_s': null, 'rx_bytes': 9007199254740993, 'tx_bytes': 1}],"
 	" 'sites': [{'name': 'sin', 'connected': true, 'subnets': 4, 'gateway': 'sin-a', 'reason': 'active'}]},"
@@ -33,7 +34,16 @@ static const char view_text[] =
 	"   'order': 1, 'rtt_ms': {'last': 62.5, 'p99': 70}, 'loss_3s': {'out_percent': 0.5}}]}]},"
 	" 'drops': {'pass_data': {'packets': 3, 'bytes': 30}, 'drop_source': {'packets': 4, 'bytes': 40}},"
 	" 'run_times': [{'program': 'wan_xdp', 'runs': 10, 'seconds': 0.25}],"
-	" 'process': {'cpu_s': 1.5, 'rss_bytes': 4096},"
+	" 'processes': [{'process': 'netpasd', 'running': 1, 'ended': 0, 'cpu_s': 1.5, 'rss_bytes': 4096},"
+	"  {'process': 'wireguard-go', 'running': 2, 'ended': 3, 'cpu_s': 7, 'rss_bytes': 100},"
+	"  {'process': 'netpas-web', 'running': 1, 'ended': 1, 'cpu_s': 0.1, 'rss_bytes': 1}],"
+	" 'usage': {'month': '2026-11', 'pairs_apart': 1, 'sites': [{'site': 'sin', 'samples': 12, 'missing': 1,"
+	"  'out_bytes': 1000, 'in_bytes': 50, 'p95_out_bps': 800, 'p95_in_bps': 80, 'p95_bps': 800},"
+	"  {'site': 'new', 'samples': 0, 'missing': 0, 'out_bytes': 0, 'in_bytes': 0, 'p95_out_bps': null}],"
+	"  'pairs': [{'site': 'sin', 'local': '10.1.1.0/24', 'remote': '10.2.1.0/24', 'class': 'best',"
+	"  'out_packets': 4, 'out_bytes': 4000, 'in_packets': 2, 'in_bytes': 9007199254740993},"
+	"  {'site': 'sin', 'local': 'other', 'remote': 'other', 'class': 'bulk', 'out_packets': 1,"
+	"  'out_bytes': 60, 'in_packets': 0, 'in_bytes': 0}]},"
 	" 'drills': [{'scenario': 'lan-cut', 'began_s': 200, 'verdict': 'pass', 'out': {'outage_loss_ms': 37.0,"
 	"  'lost': 37}, 'in': {'outage_loss_ms': null}}, {'scenario': 'lan-cut', 'began_s': 100,"
 	"  'verdict': 'fail'}], 'took_s': 0.002}";
@@ -148,6 +158,27 @@ static void test_values(void **state)
 		 "netpas_drill_last_outage_seconds{scenario=\"lan-cut\",direction=\"out\"} 0.037");
 	has_line(text, "netpas_process_cpu_seconds_total{process=\"netpasd\"} 1.5");
 	has_line(text, "netpas_process_resident_memory_bytes{process=\"netpas-web\"} 8192");
+	has_line(text, "netpas_process_cpu_seconds_total{process=\"netpas-web\"} 0.5");
+	has_line(text, "netpas_process_cpu_seconds_total{process=\"wireguard-go\"} 7");
+	has_line(text, "netpas_process_unasked_ends_total{process=\"wireguard-go\"} 3");
+	has_line(text, "netpas_processes{process=\"wireguard-go\"} 2");
+	has_line(text, "netpas_usage_recording 1");
+	has_line(text, "netpas_usage_metered 0");
+	has_line(text, "netpas_usage_recorded_timestamp_seconds 1795314667.12");
+	has_line(text, "netpas_usage_record_duration_seconds 0.00064");
+	has_line(text, "netpas_usage_month_bytes{site=\"sin\",direction=\"out\"} 1000");
+	has_line(text,
+		 "netpas_usage_month_p95_bytes_per_second{site=\"sin\",direction=\"out\"} 100");
+	has_line(text, "netpas_usage_month_p95_bytes_per_second{site=\"sin\",direction=\"in\"} 10");
+	has_line(text, "netpas_usage_month_samples{site=\"new\"} 0");
+	has_line(text, "netpas_usage_month_missing_samples{site=\"sin\"} 1");
+	has_line(
+		text,
+		"netpas_usage_bytes_total{site=\"sin\",local=\"10.1.1.0/24\",remote=\"10.2.1.0/24\",class=\"best\",direction=\"out\"} 4000");
+	has_line(
+		text,
+		"netpas_usage_packets_total{site=\"sin\",local=\"other\",remote=\"other\",class=\"bulk\",direction=\"out\"} 1");
+	assert_null(strstr(text, "p95_bytes_per_second{site=\"new\""));
 	has_line(text, "netpas_web_refused_total{reason=\"token\"} 2");
 	has_line(text, "netpas_web_viewers 3");
 	/* What is not known has no sample. */
