@@ -14,6 +14,7 @@
 #include "paths_text.h"
 #include "status.h"
 #include "teardown.h"
+#include "wrap.h"
 
 /* Reloads of large configurations and slow engines take their time. */
 #define TIMEOUT_MS 120000
@@ -100,7 +101,11 @@ static int view_command(const struct client_paths *paths, const char *command, i
 		json_dumpf(view, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		print(view, stdout);
+		struct wrap wrap;
+
+		if (wrap_open(&wrap))
+			print(view, wrap.stream);
+		wrap_close(&wrap, stdout);
 	}
 	json_decref(answer);
 	return 0;
@@ -108,7 +113,7 @@ static int view_command(const struct client_paths *paths, const char *command, i
 
 static void print_status(json_t *status, FILE *out)
 {
-	status_print(status, isatty(STDOUT_FILENO), out);
+	status_print(status, wrap_colour(), out);
 }
 
 int client_status(const struct client_paths *paths, int argc, char **argv)
@@ -173,6 +178,10 @@ int client_down(const struct client_paths *paths, int argc, char **argv)
 	json_t *answer = NULL;
 	int rc;
 
+	if (argc > 1) {
+		fprintf(stderr, "netpas: down takes no argument, got '%s'\n", argv[1]);
+		return 2;
+	}
 	/* Asked first: with a daemon there, it takes itself down; else it is done from here. */
 	rc = control_request(paths->run_dir, "ping", TIMEOUT_MS, &answer);
 	json_decref(answer);

@@ -15,6 +15,7 @@
 #include "event_record.h"
 #include "event_store.h"
 #include "word.h"
+#include "wrap.h"
 
 #define LAST_DEFAULT 50
 #define LAST_MAX 1000000
@@ -214,7 +215,7 @@ static int show_future(struct view *view, struct event_reader *reader)
 int client_events(const struct client_paths *paths, int argc, char **argv)
 {
 	struct wish wish = { 0 };
-	struct view view = { .wish = &wish, .colour = isatty(STDOUT_FILENO) };
+	struct view view = { .wish = &wish, .colour = wrap_colour() };
 	struct event_reader *reader;
 	char dir[PATH_MAX];
 	int rc = wish_parse(argc, argv, &wish);

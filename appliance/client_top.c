@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "control.h"
 #include "top.h"
+#include "wrap.h"
 
 #define TIMEOUT_MS 5000
 #define INTERVAL_MS 1000
@@ -127,7 +128,7 @@ static void show(const char *page)
 
 static void show_sample(const struct top_sample *before, const struct top_sample *now, int rc)
 {
-	struct top_screen screen = { .colour = true };
+	struct top_screen screen = { .colour = wrap_colour() };
 	char *page = NULL, at[32];
 	size_t size;
 	FILE *out = open_memstream(&page, &size);

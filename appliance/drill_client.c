@@ -16,6 +16,7 @@
 #include "drill_run.h"
 #include "drill_store.h"
 #include "word.h"
+#include "wrap.h"
 
 #define LOST_DEFAULT 100000 /* of a million */
 #define PERCENT 10000
@@ -333,6 +334,26 @@ static enum drill_end run_series(const struct config *config, const struct clien
 	return worst;
 }
 
+static void print_report(const json_t *report, void (*print)(const json_t *report, FILE *out))
+{
+	struct wrap wrap;
+
+	if (wrap_open(&wrap))
+		print(report, wrap.stream);
+	wrap_close(&wrap, stdout);
+}
+
+static enum drill_end print_plan(const struct config *config, const struct client_paths *paths,
+				 const struct drill_wish *wish)
+{
+	struct wrap wrap;
+	enum drill_end end =
+		drill_plan(config, paths, wish, wrap_open(&wrap) ? wrap.stream : stdout);
+
+	wrap_close(&wrap, stdout);
+	return end;
+}
+
 static int run_wish(const struct client_paths *paths, struct options *options, bool really)
 {
 	struct drill_wish *wish = &options->wish;
@@ -361,7 +382,7 @@ static int run_wish(const struct client_paths *paths, struct options *options, b
 		return 2;
 	}
 	if (!really)
-		end = drill_plan(config, paths, wish, stdout);
+		end = print_plan(config, paths, wish);
 	else if (wish->runs > 1)
 		end = run_series(config, paths, wish, options->json ? stderr : stdout, &report);
 	else
@@ -370,7 +391,7 @@ static int run_wish(const struct client_paths *paths, struct options *options, b
 		json_dumpf(report, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (report) {
-		drill_report_text(report, stdout);
+		print_report(report, drill_report_text);
 	}
 	json_decref(report);
 	config_free(config);
@@ -510,7 +531,7 @@ static int run_report(const struct client_paths *paths, struct options *options)
 	else if (options->json)
 		json_dumpf(report, stdout, JSON_INDENT(2));
 	else
-		drill_report_text(report, stdout);
+		print_report(report, drill_report_text);
 	json_decref(report);
 	return rc;
 }
@@ -560,7 +581,7 @@ static int run_history(const struct client_paths *paths, struct options *options
 		json_t *reports = drill_store_reports(dir, options->word, NULL);
 		json_t *history = drill_history_make(reports);
 
-		drill_report_spread_text(history, stdout);
+		print_report(history, drill_report_spread_text);
 		json_decref(history);
 		json_decref(reports);
 	}

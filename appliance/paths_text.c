@@ -79,11 +79,12 @@ static void print_path(json_t *path, FILE *out)
 static void print_way(json_t *path, FILE *out)
 {
 	const int payload = (int)json_integer_value(json_object_get(path, "payload"));
+	const char *relay = json_string_value(json_object_get(path, "relay"));
 	char line[160], rest[96], span[16];
 
-	snprintf(line, sizeof(line), "%2d %s -> %s",
+	snprintf(line, sizeof(line), "%2d %s -> %s%s%s",
 		 (int)json_integer_value(json_object_get(path, "path")), text_of(path, "local"),
-		 text_of(path, "remote"));
+		 text_of(path, "remote"), relay ? " via " : "", relay ? relay : "");
 	if (payload)
 		snprintf(rest, sizeof(rest), ", carries %d, probed every %.0f ms", payload,
 			 number_of(path, "interval_ms"));

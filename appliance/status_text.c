@@ -57,6 +57,15 @@ static const char *age_text(json_t *age, char buf[static 24])
 	return buf;
 }
 
+/* A cell of so many columns, of which before are to its left; a longer text has the rest of its line. */
+static void print_cell(const char *text, int width, int before, FILE *out)
+{
+	if ((int)strlen(text) <= width)
+		fprintf(out, "%-*s ", width, text);
+	else
+		fprintf(out, "%s\n%*s", text, before + width + 1, "");
+}
+
 static void print_ha(json_t *ha, FILE *out)
 {
 	if (!json_is_object(ha))
@@ -137,10 +146,10 @@ static void print_tunnels(json_t *tunnels, const struct style *style, FILE *out)
 		rtt = json_object_get(tunnel, "rtt_ms");
 		if (json_is_number(rtt))
 			snprintf(ms, sizeof(ms), "%.1f ms", json_number_value(rtt));
-		fprintf(out, "%-8s %-12s %-9s %s%-5s%s %7s %8s %8s %8s %s\n",
-			text_of(tunnel, "interface"), text_of(tunnel, "peer"),
-			text_of(tunnel, "class"), alive ? style->good : style->bad,
-			alive ? "alive" : "dead", style->end,
+		fprintf(out, "%-8s ", text_of(tunnel, "interface"));
+		print_cell(text_of(tunnel, "peer"), 12, 9, out);
+		fprintf(out, "%-9s %s%-5s%s %7s %8s %8s %8s %s\n", text_of(tunnel, "class"),
+			alive ? style->good : style->bad, alive ? "alive" : "dead", style->end,
 			age_text(json_object_get(tunnel, "handshake_age_s"), age),
 			bytes_text(number_of(tunnel, "rx_bytes"), rx),
 			bytes_text(number_of(tunnel, "tx_bytes"), tx), ms,
@@ -175,9 +184,13 @@ static void print_sites(json_t *sites, FILE *out)
 	size_t i;
 
 	fprintf(out, "\n%-16s %8s  %-16s %s\n", "site", "subnets", "served by", "because");
-	json_array_foreach(sites, i, site) fprintf(
-		out, "%-16s %8" JSON_INTEGER_FORMAT "  %-16s %s\n", text_of(site, "name"),
-		number_of(site, "subnets"), text_of(site, "gateway"), text_of(site, "reason"));
+	json_array_foreach(sites, i, site)
+	{
+		print_cell(text_of(site, "name"), 16, 0, out);
+		fprintf(out, "%8" JSON_INTEGER_FORMAT "  ", number_of(site, "subnets"));
+		print_cell(text_of(site, "gateway"), 16, 27, out);
+		fprintf(out, "%s\n", text_of(site, "reason"));
+	}
 }
 
 /* What passed, and drops only where there were any. */
@@ -247,9 +260,10 @@ static void print_relayed(json_t *relayed, FILE *out)
 	{
 		if (i == RELAYED_PRINTED)
 			break;
-		fprintf(out, "%-18s %-18s %12" JSON_INTEGER_FORMAT " packets %12s\n",
-			text_of(pair, "from"), text_of(pair, "to"), number_of(pair, "packets"),
-			bytes_text(number_of(pair, "bytes"), bytes));
+		print_cell(text_of(pair, "from"), 18, 0, out);
+		print_cell(text_of(pair, "to"), 18, 19, out);
+		fprintf(out, "%12" JSON_INTEGER_FORMAT " packets %12s\n",
+			number_of(pair, "packets"), bytes_text(number_of(pair, "bytes"), bytes));
 	}
 	if (n > RELAYED_PRINTED)
 		fprintf(out, "and %zu pairs more (--json)\n", n - RELAYED_PRINTED);

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "usage_rate.h"
 #include "usage_report.h"
+#include "wrap.h"
 
 #define NAME_COLUMNS 30
 
@@ -317,9 +318,14 @@ static void print_csv(const struct usage_report *report, FILE *out)
 
 int usage_report_print(const struct usage_report *report, enum usage_form form, FILE *out)
 {
+	struct wrap wrap;
+
 	switch (form) {
 	case USAGE_FORM_TABLE:
-		print_table(report, out);
+		if (!wrap_open(&wrap))
+			return -ENOMEM;
+		print_table(report, wrap.stream);
+		wrap_close(&wrap, out);
 		return 0;
 	case USAGE_FORM_JSON:
 		return print_json(report, out);
