@@ -456,6 +456,41 @@ static int open_map(const char *name)
 	return fd;
 }
 
+/* Of maps of another version nothing is read: their entries may be larger than ours. */
+static int read_config(struct dp_config *ret_config)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info), version;
+	const uint32_t zero = 0;
+	const int fd = open_map("dp_config");
+	char *value = NULL;
+	int rc = fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? -ENOENT : 0;
+
+	if (!rc) {
+		value = calloc(1, info.value_size + sizeof(version));
+		rc = value ? 0 : -ENOMEM;
+	}
+	if (!rc && bpf_map_lookup_elem(fd, &zero, value))
+		rc = -ENOENT;
+	if (!rc) {
+		memcpy(&version, value, sizeof(version)); /* it is first in all versions */
+		if (version != DP_VERSION || info.value_size != sizeof(*ret_config)) {
+			fprintf(stderr,
+				"netpas: the data plane is of another version (maps %u, this "
+				"program knows %u); netpas and netpasd are of one installation: "
+				"'netpas rolling' brings netpasd up to it\n",
+				version, DP_VERSION);
+			rc = -EPROTO;
+		} else {
+			memcpy(ret_config, value, sizeof(*ret_config));
+		}
+	}
+	free(value);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 static int open_maps(struct session *s, struct tap_maps *ret_maps)
 {
 	const struct {
@@ -471,19 +506,14 @@ static int open_maps(struct session *s, struct tap_maps *ret_maps)
 		{ "dp_routes4", &s->routes4 },
 		{ "dp_routes6", &s->routes6 },
 	};
-	const uint32_t zero = 0;
-	int config;
+	const int rc = read_config(&s->dp);
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+	for (size_t i = 0; !rc && i < sizeof(maps) / sizeof(maps[0]); i++) {
 		*maps[i].fd = open_map(maps[i].name);
 		if (*maps[i].fd < 0)
 			return -ENOENT;
 	}
-	config = open_map("dp_config");
-	if (config < 0 || bpf_map_lookup_elem(config, &zero, &s->dp))
-		return -ENOENT;
-	close(config);
-	return 0;
+	return rc;
 }
 
 static int open_output(struct session *s)
