@@ -420,7 +420,7 @@ function drawDrills() {
 	const outage = (way) => way && way.outage_loss_ms != null ? ms(way.outage_loss_ms) : "–";
 	put($("drills"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drills" }, h("table", {},
 		h("thead", {}, h("tr", {}, ...["When", "Drill", "Verdict"].map((text) => h("th", { scope: "col" }, text)), ...["Outage out", "in"].map((text) => h("th", { scope: "col", class: "n" }, text)))),
-		h("tbody", {}, ...view.drills.map((drill) => h("tr", {}, h("td", { class: "way" }, new Date(drill.began_s * 1000).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })), h("td", { class: "way" }, drill.scenario),
+		h("tbody", {}, ...view.drills.map((drill) => h("tr", {}, h("td", { class: "way" }, new Date(drill.began_s * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })), h("td", { class: "way" }, drill.scenario),
 			h("td", { class: drill.verdict === "pass" ? "good" : "bad" }, drill.verdict), h("td", { class: "n" }, outage(drill.out)), h("td", { class: "n" }, outage(drill.in))))))));
 }
 
