@@ -2,6 +2,7 @@
 #include "usage_recorder.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #define CLOCK_STEP_MS 2000 /* between two readings; less is slewed, or a machine that was busy */
 #define SITES_MAX (DP_ID_MAX + 1)
+#define EPOCH_ADOPTED (-2) /* not on disk yet; -1 would be any */
 
 /* What is known of a key. base and now are as on disk. */
 struct entry {
@@ -24,8 +26,10 @@ struct usage_recorder {
 	struct usage_store *store;
 	struct entry *entries; /* open addressing; capacity is a power of two, never full */
 	size_t n, capacity;
-	int64_t epoch;	   /* 0: of no counters */
+	int64_t epoch;	   /* 0: of no counters; EPOCH_ADOPTED */
 	bool base_unknown; /* the record begins in the middle of the counters' life */
+	uint64_t adopted;  /* name of an epoch that goes on disk with its first reading */
+	char boot[40];	   /* for that */
 	bool begun;	   /* attached once */
 	struct usage_period period;
 	int64_t last_slot; /* of all that are on disk */
@@ -461,6 +465,7 @@ int usage_recorder_take(struct usage_recorder *recorder, const struct usage_mome
 	const int64_t slot = usage_begin(USAGE_SLOT, moment->real_ms / 1000);
 	struct pause pause = pause_of(recorder, moment);
 	const enum step step = step_of(recorder, slot, pause);
+	const bool adopting = recorder->epoch == EPOCH_ADOPTED;
 	struct usage_period period;
 	int rc = stage(recorder, readings);
 
@@ -468,6 +473,9 @@ int usage_recorder_take(struct usage_recorder *recorder, const struct usage_mome
 		pause = (struct pause){ 0 }; /* since the readings of other counters */
 	if (!rc)
 		rc = usage_store_begin(recorder->store);
+	if (!rc && adopting)
+		rc = usage_store_add_epoch(recorder->store, recorder->adopted, recorder->boot,
+					   moment->real_ms, &recorder->epoch);
 	if (!rc)
 		rc = write_step(recorder, step, moment, pause, &period);
 	if (!rc)
@@ -475,6 +483,8 @@ int usage_recorder_take(struct usage_recorder *recorder, const struct usage_mome
 	if (rc) {
 		usage_store_rollback(recorder->store);
 		unsettle(recorder);
+		if (adopting)
+			recorder->epoch = EPOCH_ADOPTED;
 		return rc;
 	}
 	settle(recorder, step);
@@ -520,6 +530,11 @@ static int load(struct usage_recorder *recorder)
 	return rc;
 }
 
+/*
+ * Counters that have a name already, which this record does not know: how far they had come is known
+ * with the first reading. A name on disk without that would have them begin at 0, and count twice
+ * what the record before has.
+ */
 static int name_epoch(struct usage_recorder *recorder, uint64_t epoch, uint64_t random,
 		      const char *boot, const struct usage_moment *moment, uint64_t *ret_epoch)
 {
@@ -536,9 +551,14 @@ static int name_epoch(struct usage_recorder *recorder, uint64_t epoch, uint64_t 
 		rc = usage_store_find_epoch(recorder->store, epoch, &recorder->epoch);
 	if (rc || recorder->epoch)
 		return rc;
-	recorder->base_unknown = epoch != 0;
-	return usage_store_add_epoch(recorder->store, *ret_epoch, boot, moment->real_ms,
-				     &recorder->epoch);
+	if (!epoch)
+		return usage_store_add_epoch(recorder->store, *ret_epoch, boot, moment->real_ms,
+					     &recorder->epoch);
+	recorder->base_unknown = true;
+	recorder->epoch = EPOCH_ADOPTED;
+	recorder->adopted = epoch;
+	snprintf(recorder->boot, sizeof(recorder->boot), "%s", boot);
+	return 0;
 }
 
 int usage_recorder_attach(struct usage_recorder *recorder, uint64_t epoch, uint64_t random,
