@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "usage_answer.h"
 #include "usage_rate.h"
-#include "usage_store.h"
+#include "usage_source.h"
 
 #define SLOTS_MAX (20 * 366 * 288) /* twenty years */
 
@@ -52,9 +52,15 @@ enum slot_bits {
 	SLOT_OVER = 4, /* cannot get more */
 };
 
+/* The name of counters, and whose they are. */
+struct epoch {
+	uint64_t id;
+	const char *file;
+};
+
 struct making {
 	struct usage_report *report;
-	sqlite3 *db;
+	const char *file; /* that is being read */
 	bool far;
 	uint8_t *slots; /* enum slot_bits */
 	size_t n_slots;
@@ -65,6 +71,8 @@ struct making {
 	struct pair *pairs; /* by number */
 	size_t n_pairs;
 	struct text *texts[1024];
+	struct epoch *epochs;
+	size_t n_epochs, epochs_capacity;
 	char *error;
 };
 
@@ -72,19 +80,11 @@ struct making {
 
 static const char none[] = "";
 
-static int fail(struct making *m, const char *file)
-{
-	snprintf(m->error, USAGE_ERROR_LEN, "%.150s: %s", file, sqlite3_errmsg(m->db));
-	return -EIO;
-}
-
 static const char *intern(struct making *m, const char *text)
 {
 	uint32_t hash = 2166136261u;
 	struct text *t;
 
-	if (!text)
-		text = none; /* a record that somebody has changed */
 	for (const char *c = text; *c; c++)
 		hash = (hash ^ (uint8_t)*c) * 16777619u;
 	for (t = m->texts[hash % 1024]; t; t = t->next)
@@ -184,12 +184,18 @@ static int sample_add(struct samples *samples, uint32_t slot, uint64_t out, uint
 	return 0;
 }
 
-static void counts_add(struct usage_counts *to, const struct usage_counts *from, bool turned)
+static bool count_add(uint64_t *to, uint64_t count)
 {
-	to->out_packets += turned ? from->in_packets : from->out_packets;
-	to->out_bytes += turned ? from->in_bytes : from->out_bytes;
-	to->in_packets += turned ? from->out_packets : from->in_packets;
-	to->in_bytes += turned ? from->out_bytes : from->in_bytes;
+	return !__builtin_add_overflow(*to, count, to) && *to <= USAGE_COUNT_MAX;
+}
+
+/* false: that is more than can be told. */
+static bool counts_add(struct usage_counts *to, const struct usage_counts *from, bool turned)
+{
+	return count_add(&to->out_packets, turned ? from->in_packets : from->out_packets) &&
+	       count_add(&to->out_bytes, turned ? from->in_bytes : from->out_bytes) &&
+	       count_add(&to->in_packets, turned ? from->out_packets : from->in_packets) &&
+	       count_add(&to->in_bytes, turned ? from->out_bytes : from->in_bytes);
 }
 
 /* ---- from a record ---- */
@@ -229,8 +235,16 @@ static struct group *group_of(struct making *m, const struct pair *pair, int64_t
 	return group_get(m, &like);
 }
 
-static int take_row(struct making *m, const struct pair *pair, int64_t slot,
-		    const struct usage_counts *counts, bool rates)
+static int too_much(struct making *m)
+{
+	snprintf(m->error, USAGE_ERROR_LEN,
+		 "%.150s: counts that together are more than %" PRId64 " are no usage", m->file,
+		 USAGE_COUNT_MAX);
+	return -EINVAL;
+}
+
+static int take_counts(struct making *m, const struct pair *pair, int64_t slot,
+		       const struct usage_counts *counts, bool rates)
 {
 	const uint16_t near = m->report->nodes[0].site;
 	struct group *group;
@@ -241,7 +255,8 @@ static int take_row(struct making *m, const struct pair *pair, int64_t slot,
 	group = group_of(m, pair, slot);
 	if (!group)
 		return -ENOMEM;
-	counts_add(m->far ? &group->far : &group->sum, counts, m->far);
+	if (!counts_add(m->far ? &group->far : &group->sum, counts, m->far))
+		return too_much(m);
 	group->has_far = group->has_far || m->far;
 	if (m->far)
 		return 0;
@@ -252,115 +267,126 @@ static int take_row(struct making *m, const struct pair *pair, int64_t slot,
 		     : 0;
 }
 
-static struct usage_counts column_counts(sqlite3_stmt *stmt, int at)
+static int take_line(void *data, const struct usage_source_row *row)
 {
-	return (struct usage_counts){
-		.out_packets = (uint64_t)sqlite3_column_int64(stmt, at),
-		.out_bytes = (uint64_t)sqlite3_column_int64(stmt, at + 1),
-		.in_packets = (uint64_t)sqlite3_column_int64(stmt, at + 2),
-		.in_bytes = (uint64_t)sqlite3_column_int64(stmt, at + 3),
-	};
+	const struct pair pair = { .local_site = row->local_site, .remote_site = row->remote_site };
+
+	return take_counts(data, &pair, row->slot, &row->counts, true);
 }
 
-static int prepare(struct making *m, const char *file, const char *sql, int64_t begin, int64_t end,
-		   sqlite3_stmt **ret_stmt)
+static int take_usage(void *data, const struct usage_source_row *row)
 {
-	if (sqlite3_prepare_v2(m->db, sql, -1, ret_stmt, NULL))
-		return fail(m, file);
-	sqlite3_bind_int64(*ret_stmt, 1, begin);
-	sqlite3_bind_int64(*ret_stmt, 2, end);
+	struct making *m = data;
+
+	return take_counts(m, &m->pairs[row->pair], row->slot, &row->counts, true);
+}
+
+static int take_day(void *data, const struct usage_source_row *row)
+{
+	struct making *m = data;
+
+	return take_counts(m, &m->pairs[row->pair], row->slot, &row->counts, false);
+}
+
+static int take_site(void *data, uint16_t number, const char *name)
+{
+	struct making *m = data;
+
+	if (!m->far || !*m->report->site_names[number])
+		snprintf(m->report->site_names[number], sizeof(m->report->site_names[number]), "%s",
+			 name);
 	return 0;
 }
 
-static int finish(struct making *m, const char *file, sqlite3_stmt *stmt, int rc)
+static int take_epoch(void *data, uint64_t id)
 {
-	if (sqlite3_finalize(stmt) && !rc)
-		rc = fail(m, file);
-	return rc;
+	struct making *m = data;
+
+	if (m->n_epochs == m->epochs_capacity) {
+		const size_t capacity = m->epochs_capacity ? m->epochs_capacity * 2 : 64;
+		struct epoch *epochs = reallocarray(m->epochs, capacity, sizeof(*epochs));
+
+		if (!epochs)
+			return -ENOMEM;
+		m->epochs = epochs;
+		m->epochs_capacity = capacity;
+	}
+	m->epochs[m->n_epochs++] = (struct epoch){ id, m->file };
+	return 0;
 }
 
-static int read_names(struct making *m, const char *file)
+static int by_epoch(const void *a, const void *b)
+{
+	const struct epoch *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* No counters are two gateways': a disk was copied, with the record on it. */
+static int check_epochs(struct making *m)
+{
+	if (m->n_epochs)
+		qsort(m->epochs, m->n_epochs, sizeof(*m->epochs), by_epoch);
+	for (size_t i = 1; i < m->n_epochs; i++) {
+		const struct epoch *one = &m->epochs[i - 1], *other = &m->epochs[i];
+
+		if (one->id != other->id)
+			continue;
+		snprintf(m->error, USAGE_ERROR_LEN,
+			 "%.110s and %.110s: one is a copy of the other, with the same counters; "
+			 "they would be billed twice",
+			 one->file, other->file);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int take_node(struct making *m, const struct usage_source_node *from)
 {
 	struct usage_report *report = m->report;
 	struct usage_node *node = &report->nodes[report->n_nodes];
-	sqlite3_stmt *stmt;
-	int rc;
 
-	rc = prepare(m, file, "SELECT id, name, site FROM node", 0, 0, &stmt);
-	if (rc)
-		return rc;
-	if (sqlite3_step(stmt) != SQLITE_ROW) {
-		snprintf(m->error, USAGE_ERROR_LEN,
-			 "%.200s: says of no gateway that it is its record", file);
-		return finish(m, file, stmt, -EINVAL);
-	}
-	node->id = (uint16_t)sqlite3_column_int64(stmt, 0);
-	snprintf(node->name, sizeof(node->name), "%s", sqlite3_column_text(stmt, 1));
-	node->site = (uint16_t)sqlite3_column_int64(stmt, 2);
-	rc = finish(m, file, stmt, 0);
-	node->far = report->n_nodes && node->site != report->nodes[0].site;
-	m->far = node->far;
 	for (size_t i = 0; i < report->n_nodes; i++)
-		if (report->nodes[i].id == node->id) {
+		if (report->nodes[i].id == from->id) {
 			snprintf(
 				m->error, USAGE_ERROR_LEN,
-				"%.200s: a record of %s is there already; each gateway counts once",
-				file, node->name);
+				"%.150s: a record of %s is there already; each gateway counts once",
+				m->file, from->name);
 			return -EINVAL;
 		}
+	node->id = from->id;
+	node->site = from->site;
+	node->last_ms = from->last_ms;
+	snprintf(node->name, sizeof(node->name), "%s", from->name);
+	node->far = report->n_nodes && node->site != report->nodes[0].site;
+	m->far = node->far;
 	report->n_nodes++;
-	if (!rc)
-		rc = prepare(m, file, "SELECT number, name FROM site", 0, 0, &stmt);
-	if (rc)
-		return rc;
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const int64_t number = sqlite3_column_int64(stmt, 0);
-
-		if (number > 0 && number <= DP_ID_MAX && !m->far)
-			snprintf(report->site_names[number], sizeof(report->site_names[number]),
-				 "%s", sqlite3_column_text(stmt, 1));
-	}
-	return finish(m, file, stmt, 0);
+	return 0;
 }
 
-static int read_pairs(struct making *m, const char *file)
+static int read_pairs(struct making *m, struct usage_source *source)
 {
-	sqlite3_stmt *stmt;
-	int64_t n = 0;
-	int rc = prepare(m, file, "SELECT max(n) FROM pair", 0, 0, &stmt);
+	const struct usage_source_pair *pairs;
+	int rc = usage_source_pairs(source, &pairs, &m->n_pairs);
 
 	if (rc)
 		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		n = sqlite3_column_int64(stmt, 0);
-	rc = finish(m, file, stmt, 0);
 	free(m->pairs);
-	m->n_pairs = (size_t)n + 1;
 	m->pairs = calloc(m->n_pairs, sizeof(*m->pairs));
-	if (!m->pairs)
-		return -ENOMEM;
-	if (!rc)
-		rc = prepare(m, file,
-			     "SELECT n, local_site, remote_site, class, local, remote FROM pair", 0,
-			     0, &stmt);
-	if (rc)
-		return rc;
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		struct pair *pair;
+	for (size_t i = 0; i < m->n_pairs; i++) {
+		struct pair *pair = m->pairs ? &m->pairs[i] : NULL;
 
-		n = sqlite3_column_int64(stmt, 0);
-		if (n < 0 || (size_t)n >= m->n_pairs)
-			continue; /* has come since: what is of it is read next time */
-		pair = &m->pairs[n];
-		pair->local_site = (uint16_t)sqlite3_column_int64(stmt, 1);
-		pair->remote_site = (uint16_t)sqlite3_column_int64(stmt, 2);
-		pair->class = (int)sqlite3_column_int64(stmt, 3);
-		pair->local = intern(m, (const char *)sqlite3_column_text(stmt, 4));
-		pair->remote = intern(m, (const char *)sqlite3_column_text(stmt, 5));
+		if (!pair)
+			return -ENOMEM;
+		pair->local_site = pairs[i].local_site;
+		pair->remote_site = pairs[i].remote_site;
+		pair->class = pairs[i].class;
+		pair->local = intern(m, pairs[i].local);
+		pair->remote = intern(m, pairs[i].remote);
 		if (!pair->local || !pair->remote)
-			rc = -ENOMEM;
+			return -ENOMEM;
 	}
-	return finish(m, file, stmt, rc);
+	return 0;
 }
 
 static void mark(struct making *m, int64_t slot, unsigned int bits)
@@ -371,184 +397,74 @@ static void mark(struct making *m, int64_t slot, unsigned int bits)
 		m->slots[(slot - query->begin) / USAGE_SLOT_S] |= (uint8_t)bits;
 }
 
-static void take_period(struct making *m, int64_t slot, int64_t since, unsigned int flags,
-			int64_t pause, bool closed)
+static int take_period(void *data, const struct usage_source_period *period)
 {
+	struct making *m = data;
 	struct usage_report *report = m->report;
-	const int64_t begin = report->query.begin;
+	const int64_t begin = report->query.begin, slot = period->slot;
 	const int64_t end = slot < report->query.end ? slot : report->query.end;
+	const int64_t since = period->since_ms / 1000;
+	const unsigned int flags = period->flags;
 
 	report->n_cut += !!(flags & USAGE_FLAG_CUT);
 	report->n_carried += !!(flags & USAGE_FLAG_CARRIED);
 	report->n_clock += !!(flags & USAGE_FLAG_CLOCK);
 	report->n_unmetered += !!(flags & USAGE_FLAG_UNMETERED);
 	report->n_new_record += !!(flags & USAGE_FLAG_NEW_RECORD);
-	if (pause > report->pause_ms)
-		report->pause_ms = pause;
+	if (period->gap_ms > report->pause_ms)
+		report->pause_ms = period->gap_ms;
 	mark(m, slot,
-	     SLOT_SEEN | (closed ? SLOT_OVER : 0) | (flags & USAGE_NO_SAMPLE ? SLOT_SPOILT : 0));
+	     SLOT_SEEN | (period->closed ? SLOT_OVER : 0) |
+		     (flags & USAGE_NO_SAMPLE ? SLOT_SPOILT : 0));
 	if (flags & (USAGE_FLAG_CARRIED | USAGE_FLAG_IDLE) && since < slot)
 		for (int64_t s = since < begin ? begin : usage_begin(USAGE_SLOT, since); s < end;
 		     s += USAGE_SLOT_S)
 			mark(m, s,
 			     flags & USAGE_FLAG_IDLE ? SLOT_SEEN | SLOT_OVER
 						     : SLOT_SPOILT | SLOT_OVER);
+	return 0;
 }
 
-/* Also those after the query's end that have something of before. */
-static int read_periods(struct making *m, const char *file)
+static int read_counts(struct making *m, struct usage_source *source)
 {
-	sqlite3_stmt *stmt;
+	const int64_t end = m->report->query.end;
+	int64_t begin = m->report->query.begin, first = 0;
 	int rc;
 
-	if (m->far)
-		return 0;
-	rc = prepare(m, file,
-		     "SELECT slot, since_ms / 1000, flags, gap_ms, closed FROM period"
-		     " WHERE slot >= ?1 AND (slot < ?2 OR (flags & 129 AND since_ms < ?2 * 1000))",
-		     m->report->query.begin, m->report->query.end, &stmt);
-	if (rc)
-		return rc;
-	while (sqlite3_step(stmt) == SQLITE_ROW)
-		take_period(m, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-			    (unsigned int)sqlite3_column_int64(stmt, 2),
-			    sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4));
-	return finish(m, file, stmt, 0);
-}
-
-static int read_lines(struct making *m, const char *file)
-{
-	sqlite3_stmt *stmt;
-	int rc = prepare(
-		m, file,
-		"SELECT p.slot, l.local_site, l.remote_site, l.out_packets, l.out_bytes,"
-		" l.in_packets, l.in_bytes FROM period p CROSS JOIN line l ON l.period = p.n"
-		" WHERE p.slot >= ?1 AND p.slot < ?2 ORDER BY p.slot",
-		m->report->query.begin, m->report->query.end, &stmt);
-
-	if (rc)
-		return rc;
-	while (!rc && sqlite3_step(stmt) == SQLITE_ROW) {
-		const struct pair pair = {
-			.local_site = (uint16_t)sqlite3_column_int64(stmt, 1),
-			.remote_site = (uint16_t)sqlite3_column_int64(stmt, 2),
-		};
-		const struct usage_counts counts = column_counts(stmt, 3);
-
-		rc = take_row(m, &pair, sqlite3_column_int64(stmt, 0), &counts, true);
+	if (!(m->report->query.by & (USAGE_BY_SUBNET | USAGE_BY_CLASS)))
+		return usage_source_each_line(source, begin, end, take_line, m);
+	rc = read_pairs(m, source);
+	/* Slots go by whole days. */
+	if (!rc)
+		rc = usage_source_first_day(source, &first);
+	if (!rc && first > begin) {
+		rc = usage_source_each_day(source, begin, first < end ? first : end, take_day, m);
+		begin = first;
 	}
-	return finish(m, file, stmt, rc);
-}
-
-static int read_usage(struct making *m, const char *file, int64_t begin)
-{
-	sqlite3_stmt *stmt;
-	int rc = prepare(
-		m, file,
-		"SELECT p.slot, u.pair, u.out_packets - u.out_packets0,"
-		" u.out_bytes - u.out_bytes0, u.in_packets - u.in_packets0,"
-		" u.in_bytes - u.in_bytes0 FROM period p CROSS JOIN usage u ON u.period = p.n"
-		" WHERE p.slot >= ?1 AND p.slot < ?2 ORDER BY p.slot",
-		begin, m->report->query.end, &stmt);
-
-	if (rc)
-		return rc;
-	while (!rc && sqlite3_step(stmt) == SQLITE_ROW) {
-		const int64_t pair = sqlite3_column_int64(stmt, 1);
-		const struct usage_counts counts = column_counts(stmt, 2);
-
-		if (pair >= 0 && (size_t)pair < m->n_pairs && m->pairs[pair].local)
-			rc = take_row(m, &m->pairs[pair], sqlite3_column_int64(stmt, 0), &counts,
-				      true);
-	}
-	return finish(m, file, stmt, rc);
-}
-
-/* Days of which no slots are kept any more. */
-static int read_totals(struct making *m, const char *file, int64_t end)
-{
-	sqlite3_stmt *stmt;
-	int rc = prepare(m, file,
-			 "SELECT begin, pair, out_packets, out_bytes, in_packets, in_bytes"
-			 " FROM total WHERE span = 2 AND begin >= ?1 AND begin < ?2 ORDER BY begin",
-			 m->report->query.begin, end, &stmt);
-
-	if (rc)
-		return rc;
-	while (!rc && sqlite3_step(stmt) == SQLITE_ROW) {
-		const int64_t pair = sqlite3_column_int64(stmt, 1);
-		const struct usage_counts counts = column_counts(stmt, 2);
-
-		if (pair >= 0 && (size_t)pair < m->n_pairs && m->pairs[pair].local)
-			rc = take_row(m, &m->pairs[pair], sqlite3_column_int64(stmt, 0), &counts,
-				      false);
-	}
-	return finish(m, file, stmt, rc);
+	return rc ? rc : usage_source_each_usage(source, begin, end, take_usage, m);
 }
 
 static int read_record(struct making *m, const char *file)
 {
-	int64_t raw = 0, begin = m->report->query.begin;
-	sqlite3_stmt *stmt;
-	int rc = read_periods(m, file);
+	struct usage_source *source;
+	int rc = usage_source_open(file, &source, m->error);
 
-	if (rc || !(m->report->query.by & (USAGE_BY_SUBNET | USAGE_BY_CLASS)))
-		return rc ? rc : read_lines(m, file);
-	rc = read_pairs(m, file);
+	if (rc)
+		return rc;
+	m->file = file;
+	rc = take_node(m, usage_source_node(source));
 	if (!rc)
-		rc = prepare(m, file,
-			     "SELECT slot FROM period WHERE n = (SELECT min(period) FROM usage)", 0,
-			     0, &stmt);
-	if (rc)
-		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		raw = sqlite3_column_int64(stmt, 0);
-	rc = finish(m, file, stmt, 0);
-	/* Slots go by whole days. */
-	raw = usage_begin(USAGE_DAY, raw);
-	if (!rc && raw > begin) {
-		rc = read_totals(m, file, raw);
-		begin = raw;
-	}
-	return rc ? rc : read_usage(m, file, begin);
-}
-
-static int open_record(struct making *m, const char *file)
-{
-	sqlite3_stmt *stmt;
-	int64_t application = 0, version = 0;
-	int rc;
-
-	if (sqlite3_open_v2(file, &m->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL))
-		return fail(m, file);
-	sqlite3_busy_timeout(m->db, 5000);
-	(void)sqlite3_exec(m->db, "PRAGMA mmap_size = 17179869184", NULL, NULL, NULL); /* faster */
-	rc = prepare(m, file,
-		     "SELECT a.application_id, v.user_version"
-		     " FROM pragma_application_id() a, pragma_user_version() v",
-		     0, 0, &stmt);
-	if (rc)
-		return rc;
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
-		application = sqlite3_column_int64(stmt, 0);
-		version = sqlite3_column_int64(stmt, 1);
-	}
-	rc = finish(m, file, stmt, 0);
-	if (!rc && application != USAGE_STORE_APPLICATION) {
-		snprintf(m->error, USAGE_ERROR_LEN,
-			 "%.200s: is no usage record (those of gateways are called %s)", file,
-			 USAGE_FILE);
-		return -EINVAL;
-	}
-	if (!rc && version != USAGE_STORE_VERSION) {
-		snprintf(m->error, USAGE_ERROR_LEN,
-			 "%.200s: is of version %lld, this program knows %d", file,
-			 (long long)version, USAGE_STORE_VERSION);
-		return -EINVAL;
-	}
-	/* One state for all questions. */
-	if (!rc && sqlite3_exec(m->db, "BEGIN", NULL, NULL, NULL))
-		rc = fail(m, file);
+		rc = usage_source_each_site(source, take_site, m);
+	if (!rc)
+		rc = usage_source_each_epoch(source, m->report->query.begin, m->report->query.end,
+					     take_epoch, m);
+	/* Of a far end's slots nothing is told. */
+	if (!rc && !m->far)
+		rc = usage_source_each_period(source, m->report->query.begin, m->report->query.end,
+					      take_period, m);
+	if (!rc)
+		rc = read_counts(m, source);
+	usage_source_close(source);
 	return rc;
 }
 
@@ -712,7 +628,7 @@ static void making_fini(struct making *m)
 	free(m->table);
 	free(m->pairs);
 	free(m->slots);
-	sqlite3_close(m->db);
+	free(m->epochs);
 }
 
 int usage_report_make(const char *const files[], size_t n_files, const struct usage_query *query,
@@ -740,15 +656,10 @@ int usage_report_make(const char *const files[], size_t n_files, const struct us
 	m.slots = calloc(m.n_slots, 1);
 	if (!m.slots || !m.report->site_names)
 		rc = -ENOMEM;
-	for (size_t i = 0; i < n_files && !rc; i++) {
-		rc = open_record(&m, files[i]);
-		if (!rc)
-			rc = read_names(&m, files[i]);
-		if (!rc)
-			rc = read_record(&m, files[i]);
-		sqlite3_close(m.db);
-		m.db = NULL;
-	}
+	for (size_t i = 0; i < n_files && !rc; i++)
+		rc = read_record(&m, files[i]);
+	if (!rc)
+		rc = check_epochs(&m);
 	if (!rc)
 		rc = make_rows(&m);
 	making_fini(&m);

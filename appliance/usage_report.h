@@ -50,8 +50,9 @@ struct usage_row {
 
 struct usage_node {
 	uint16_t id, site;
-	char name[64];
+	char name[32];
 	bool far;
+	int64_t last_ms; /* UNIX time of its last reading; 0: there is none */
 };
 
 struct usage_report {

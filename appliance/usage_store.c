@@ -22,7 +22,7 @@ struct usage_store {
 	char error[USAGE_ERROR_LEN];
 };
 
-static const char schema[] =
+const char usage_store_schema[] =
 	"CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL, site INTEGER NOT NULL);"
 	"CREATE TABLE site(number INTEGER PRIMARY KEY, name TEXT NOT NULL);"
 	"CREATE TABLE epoch(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, boot TEXT NOT NULL,"
@@ -188,7 +188,7 @@ static int make(struct usage_store *store)
 	}
 	rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (!rc)
-		rc = sqlite3_exec(store->db, schema, NULL, NULL, NULL);
+		rc = sqlite3_exec(store->db, usage_store_schema, NULL, NULL, NULL);
 	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
 		 USAGE_STORE_APPLICATION, USAGE_STORE_VERSION);
 	if (!rc)

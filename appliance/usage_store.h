@@ -32,6 +32,9 @@
 
 struct usage_store;
 
+/* The statements that make its tables. */
+extern const char usage_store_schema[];
+
 struct usage_period {
 	int64_t n; /* 0: none */
 	int64_t epoch;

@@ -59,13 +59,13 @@ _usage_year() {
 		PRAGMA journal_mode = OFF;
 		PRAGMA synchronous = OFF;
 		DELETE FROM period;
-		INSERT OR REPLACE INTO epoch VALUES(1, 'made up', '', 0);
+		INSERT OR REPLACE INTO epoch VALUES(1, '00000000000000e1', '', 0);
 		INSERT OR REPLACE INTO site VALUES(1, 'fra'), (3, 'sin');
 		INSERT OR REPLACE INTO node VALUES(1, 'fra-a', 1);
 		WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 200)
 			INSERT INTO pair SELECT n, 1, 3, 0, '10.1.' || n || '.0/24', '10.2.' || n || '.0/24' FROM s;
 		WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 105120)
-			INSERT INTO period SELECT n, 1, 1735689300 + 300 * n, 0, 0, 0, 300, 1000, 1, '0', 1, 0, 1 FROM s;
+			INSERT INTO period SELECT n, n, 1735689300 + 300 * n, 0, 0, 0, 300, 1000, 1, '0', 1, 0, 1 FROM s;
 		INSERT INTO usage SELECT p.n, pair.n, 100000000, 100000000000, 100000000, 100000000000,
 			100000000 + p.n, 100000000000 + (p.n * 7919 + pair.n * 104729) % 1000000007,
 			100000000 + p.n, 100000000000 + (p.n * 6101 + pair.n * 7) % 1000000007
