@@ -10,11 +10,15 @@ __attribute__((format(printf, 2, 3))) int usage_answer_refuse(struct usage_recor
 							      const char *format, ...)
 {
 	va_list args;
-	int len = snprintf(record->error, USAGE_ERROR_LEN, "%.150s: ", record->file);
+	const int len = snprintf(record->error, USAGE_ERROR_LEN, "%.150s: ", record->file);
 
 	va_start(args, format);
 	vsnprintf(record->error + len, (size_t)(USAGE_ERROR_LEN - len), format, args);
 	va_end(args);
+	/* SQLite quotes what it has read. */
+	for (char *c = record->error + len; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
 	return -EINVAL;
 }
 
