@@ -4,7 +4,7 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/usage.sh"
 
-bench usage_diff_bytes "bytes that records differ from hosts by: 1,000,000 packets, kills, reload, programs exchanged, switchover"
+bench usage_diff_bytes "bytes that records differ from hosts by: 1,000,000 packets, kills, reload, programs exchanged, switchover, power off"
 bench usage_month_report "seconds for a month by subnet out of a year of 200 pairs of subnets; beside sqlite3 alone"
 bench metering_cost "Gbit/s through the appliance with metering; beside the same programs built without"
 
@@ -17,28 +17,45 @@ _usage_reload() {
 		lab_in "$g" netpas reload >/dev/null || return
 	done
 }
-usage_diff_bytes() {
-	local near other way s k diff=0 packets=0 metered hosts quarter=$((USAGE_PACKETS / 16))
-	topology_up || return
-	usage_fit && usage_begin || return
-	near=$(active_of fra)
-	other=$(standby_of fra)
+_usage_traffic() {
 	traffic_start up1 hfra1 hsin1 10.2.1.2 7000 --rate 2000 --seconds 3600 --size 1200
 	traffic_start down1 hsin1 hfra1 10.1.1.2 7000 --rate 2000 --seconds 3600 --size 300
 	traffic_start up2 hfra2 hsin2 fd00:10:2:2::2 7000 --rate 2000 --seconds 3600 --size 100
 	traffic_start down2 hsin2 hfra2 fd00:10:1:2::2 7000 --rate 2000 --seconds 3600 --size 1100
-	traffic_passes hsin1 $quarter 600 || return
-	lab_in "$near" pkill -9 -x netpas-usage
-	lab_kill "$near" netpasd
-	SITE_SUBNETS[1]+=$'\n10.1.99.0/24'
-	traffic_passes hsin1 $quarter 600 || return
-	_usage_reload || return
-	traffic_passes hsin1 $quarter 600 || return
-	lab_wait "health" 30 healthy "$near" && lab_in "$other" netpas switchover >/dev/null || return
-	traffic_passes hsin1 $quarter 600 || return
+}
+_usage_traffic_stop() {
+	local way
 	for way in up1 down1 up2 down2; do
 		traffic_stop $way
 	done
+}
+# What is metered of it, and what is shown as unbilled, is what hosts have sent and got.
+_usage_power() {
+	usage_power_begin || return
+	_usage_traffic
+	traffic_passes hsin1 $(($3 / 2)) 600 && usage_poweroff "$1" "$2" && traffic_passes hsin1 $(($3 / 2)) 600 || return
+	_usage_traffic_stop
+	lab_wait "far records that agree" 30 usage_power_far &&
+		lab_wait "the other gateway's record" 30 usage_power_survivor "$2" &&
+		usage_power_dead "$1" && usage_power_reconciles
+}
+usage_diff_bytes() {
+	local near other s k diff=0 packets=0 metered hosts fifth=$((USAGE_PACKETS / 20))
+	topology_up || return
+	usage_fit && usage_begin || return
+	near=$(active_of fra)
+	other=$(standby_of fra)
+	_usage_traffic
+	traffic_passes hsin1 $fifth 600 || return
+	lab_in "$near" pkill -9 -x netpas-usage
+	lab_kill "$near" netpasd
+	SITE_SUBNETS[1]+=$'\n10.1.99.0/24'
+	traffic_passes hsin1 $fifth 600 || return
+	_usage_reload || return
+	traffic_passes hsin1 $fifth 600 || return
+	lab_wait "health" 30 healthy "$near" && lab_in "$other" netpas switchover >/dev/null || return
+	traffic_passes hsin1 $fifth 600 || return
+	_usage_traffic_stop
 	lab_wait "records that agree" 30 usage_agrees
 	for s in 1 2; do
 		for k in 1 2; do
@@ -48,8 +65,13 @@ usage_diff_bytes() {
 			packets=$((packets + ${hosts%% *}))
 		done
 	done
+	_usage_power "$other" "$near" $fifth || return
+	for k in 1 2; do
+		hosts=$(usage_less "$(usage_hosts 2 $k)" "${POWER[hosts.$k]}") || return
+		packets=$((packets + $(awk '{ print $1 + $3 }' <<<"$hosts")))
+	done
 	result usage_diff_bytes bytes \
-		"both ways, IPv4 and IPv6, both sites' records against $packets packets that hosts sent; netpasd and netpas-usage killed, reload, programs exchanged, switchover" \
+		"both ways, IPv4 and IPv6, both sites' records against $packets packets that hosts sent; netpasd and netpas-usage killed, reload, programs exchanged, switchover; then the active gateway powered off, its last reading $USAGE_DARK_MS ms old, $(awk '{ n += $2 + $4 } END { print n }' <<<"$(printf '%s\n' "${USAGE_RESIDUAL[@]}")") bytes of it shown as unbilled" \
 		"[$diff]"
 }
 

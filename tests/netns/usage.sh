@@ -99,3 +99,159 @@ usage_fit() {
 		lab_in $h ip link set eth0 mtu 1400 || return
 	done
 }
+
+# -- what each gateway was given, and gave, on its LAN: frames to and from its own address --
+
+_usage_mac() {
+	lab_in "$1" cat /sys/class/net/lan0/address
+}
+# usage_switch_count SITE: from now on, at the site's switch.
+usage_switch_count() {
+	local n=${SITE_NAMES[$1]} there=$((3 - $1)) g mac
+	for g in "$n-a" "$n-b"; do
+		mac=$(_usage_mac "$g") || return
+		lab_in "lan-$n" nft -f - <<-END || return
+			table bridge usage {
+				counter ${g#*-}_out1 { }
+				counter ${g#*-}_out2 { }
+				counter ${g#*-}_in1 { }
+				counter ${g#*-}_in2 { }
+				chain $g {
+					type filter hook forward priority 0;
+					oifname "gw${g#*-}" ether daddr $mac ip daddr 10.$there.1.0/24 counter name ${g#*-}_out1
+					oifname "gw${g#*-}" ether daddr $mac ip6 daddr fd00:10:$there:2::/64 counter name ${g#*-}_out2
+					iifname "gw${g#*-}" ether saddr $mac ip saddr 10.$there.1.0/24 counter name ${g#*-}_in1
+					iifname "gw${g#*-}" ether saddr $mac ip6 saddr fd00:10:$there:2::/64 counter name ${g#*-}_in2
+				}
+			}
+		END
+	done
+}
+# usage_switched GATEWAY K: as usage_hosts.
+usage_switched() {
+	local g=${1#*-}
+	lab_in "lan-${1%-*}" nft -j list counters table bridge usage | jq -r --arg g "$g" --arg k "$2" '
+		[.nftables[].counter // empty] | map({(.name): "\(.packets) \(.bytes)"}) | add |
+		"\(.[$g + "_out" + $k]) \(.[$g + "_in" + $k])"'
+}
+
+# usage_metered_by GATEWAY K: as usage_metered, of one gateway. A gateway without power is asked by its disk.
+usage_metered_by() {
+	local s=${SITE_OF[$1]}
+	rm -f "$LAB_DIR/$1.db"
+	if [[ ${LAB_PID[$1]:-} ]]; then
+		lab_in "$1" netpas usage export "$LAB_DIR/$1.db" || return
+	else
+		netpas -s "$LAB_DIR/$1/state" usage export "$LAB_DIR/$1.db" || return
+	fi
+	netpas usage merge --by subnet --json "$LAB_DIR/$1.db" |
+		jq -r --arg local "$(usage_local_subnet "$s" "$2")" --arg remote "$(usage_local_subnet $((3 - s)) "$2")" '
+			[.rows[] | select(.local == $local and .remote == $remote)] |
+			"\(map(.out_packets) | add // 0) \(map(.out_bytes) | add // 0) " +
+			"\(map(.in_packets) | add // 0) \(map(.in_bytes) | add // 0)"'
+}
+# usage_less "A..." "B...": number by number.
+usage_less() {
+	awk -v b="$2" '{ n = split(b, less); for (i = 1; i <= n; i++) printf "%d%s", $i - less[i], i < n ? " " : "\n" }' <<<"$1"
+}
+
+# -- a gateway loses its power --
+#
+# Its counters are gone, and with them what it carried after the last reading on its disk: that is the
+# residual. So equality is this, for each pair of subnets, packets and bytes:
+#
+#   the far site, whose records are whole		metered = what its hosts sent, and what they got
+#   the gateway that goes on			metered = what passed between it and its LAN
+#   the dead one				metered = that, less the residual; which is what passed after
+#						a moment that its record is known to reach at most
+#   a report of all records			metered at the near site, less what is shown as unbilled,
+#						= what the far site's hosts got; likewise what they sent
+
+declare -A POWER # what of -> counts before
+declare -a USAGE_RESIDUAL
+USAGE_DARK_MS=
+# Nothing moves: from now on.
+usage_power_begin() {
+	local k g
+	NOW=$(date +%s%3N)
+	lab_wait "readings" 10 usage_newer && usage_switch_count 1 && usage_records 1 && usage_records 2 || return
+	for k in 1 2; do
+		POWER[far.$k]=$(usage_metered 2 $k) && POWER[hosts.$k]=$(usage_hosts 2 $k) &&
+			POWER[merged.$k]=$(usage_merged $k) || return
+		for g in fra-a fra-b; do
+			POWER[$g.$k]=$(usage_metered_by $g $k) || return
+		done
+	done
+}
+# usage_merged K: "out unbilled in unbilled", bytes of fra's subnet by a report of the four records in LAB_DIR.
+usage_merged() {
+	netpas usage merge --by subnet --json "$LAB_DIR"/{fra-a,fra-b,sin-a,sin-b}.db |
+		jq -r --arg local "$(usage_local_subnet 1 "$1")" --arg remote "$(usage_local_subnet 2 "$1")" '
+			[.rows[] | select(.local == $local and .remote == $remote)] | first |
+			"\(.out_bytes) \(.unbilled_out_bytes) \(.in_bytes) \(.unbilled_in_bytes)"'
+}
+_usage_reading() {
+	holds "$1" ".usage.recorded_ms > $2 and .usage.error == \"\""
+}
+# usage_poweroff GATEWAY OTHER: under traffic, until that flows again by the other one.
+usage_poweroff() {
+	local k at
+	for k in 1 2; do
+		POWER[passed.$k]=$(usage_switched "$1" $k) || return
+	done
+	at=$(date +%s%3N)
+	lab_wait "a reading" 10 _usage_reading "$1" "$at" || return
+	lab_poweroff "$1"
+	USAGE_DARK_MS=$(($(date +%s%3N) - $(usage_last_ms "$1")))
+	lab_wait "the other gateway" 15 holds "$2" '.role == "active"' && traffic_passes hsin1 1000 &&
+		traffic_passes hfra2 1000
+}
+# What its disk says: when it was last read.
+usage_last_ms() {
+	sqlite3 "file:$LAB_DIR/$1/state/usage.db?mode=ro" 'SELECT last_ms FROM period ORDER BY n DESC LIMIT 1'
+}
+usage_power_far() {
+	local k
+	for k in 1 2; do
+		equal "$(usage_less "$(usage_metered 2 $k)" "${POWER[far.$k]}")" \
+			"$(usage_less "$(usage_hosts 2 $k)" "${POWER[hosts.$k]}")" || return
+	done
+}
+usage_power_survivor() {
+	local k
+	for k in 1 2; do
+		equal "$(usage_less "$(usage_metered_by "$1" $k)" "${POWER[$1.$k]}")" "$(usage_switched "$1" $k)" || return
+	done
+}
+# usage_residual GATEWAY K: what passed, less what is recorded.
+usage_residual() {
+	usage_less "$(usage_switched "$1" "$2")" "$(usage_less "$(usage_metered_by "$1" "$2")" "${POWER[$1.$2]}")"
+}
+usage_power_dead() {
+	local k
+	for k in 1 2; do
+		USAGE_RESIDUAL[k]=$(usage_residual "$1" $k) || return
+		# In its last moments it may count what it gives to a LAN that is cut off already.
+		awk -v most="$(usage_less "$(usage_switched "$1" $k)" "${POWER[passed.$k]}")" '{
+			n = split(most, m)
+			for (i = 1; i <= n; i++)
+				bad += $i > m[i] || $i < -m[i]
+			exit bad || !n
+		}' <<<"${USAGE_RESIDUAL[k]}" || {
+			echo "residual ${USAGE_RESIDUAL[k]}"
+			return 1
+		}
+	done
+}
+usage_power_reconciles() {
+	local k
+	usage_records 2 || return
+	for k in 1 2; do
+		equal "$(usage_less "$(usage_merged $k)" "${POWER[merged.$k]}" | awk '{ print $1 - $2, $3 + $4 }')" \
+			"$(usage_less "$(usage_hosts 2 $k)" "${POWER[hosts.$k]}" | awk '{ print $4, $2 }')" || return
+	done
+}
+usage_power_cut() {
+	usage_records 1 && [[ $(netpas usage merge --json "$LAB_DIR/$1.db" | jq .slots.cut) = 1 ]] &&
+		contains "$(netpas usage merge "$LAB_DIR/$1.db")" "up to a second is not recorded"
+}
