@@ -291,6 +291,8 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	print_health(json_object_get(status, "health"), style, out);
 	print_cloud(json_object_get(status, "cloud"), style, out);
 	fprintf(out, "engine    %s\n", text_of(status, "engine"));
+	if (json_is_true(json_object_get(json_object_get(status, "usage"), "off")))
+		fprintf(out, "usage     not metered: 'dataplane: off' in node.yaml\n");
 }
 
 void status_print(json_t *status, bool colour, FILE *out)

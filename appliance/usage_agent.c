@@ -203,6 +203,8 @@ json_t *usage_agent_status(const struct usage_agent *agent, json_t *problems)
 		snprintf(text, sizeof(text), "usage is not metered: no programs are loaded");
 	if (*text)
 		json_array_append_new(problems, json_string(text));
+	if (!agent->metered)
+		json_object_set_new(json, "off", json_true());
 	if (put_aside && *put_aside) {
 		snprintf(text, sizeof(text), "usage: the record was damaged, and is kept as %.300s",
 			 put_aside);

@@ -11,6 +11,8 @@
 #include "wrap.h"
 
 #define NAME_COLUMNS 30
+#define COLUMNS 80
+#define SAMPLES_COLUMNS 9
 
 static const char *site_name(const struct usage_report *report, uint16_t site, char buf[static 32])
 {
@@ -66,13 +68,18 @@ static void name_row(const struct usage_report *report, const struct usage_row *
 
 /* ---- table ---- */
 
+/* Long names have lines of their own: two, if even that is too wide. */
 static void print_name(const char *name, FILE *out)
 {
-	/* Two long prefixes have a line of their own. */
-	if (strlen(name) > NAME_COLUMNS)
+	const char *middle = strstr(name, " - ");
+
+	if (strlen(name) <= NAME_COLUMNS)
+		fprintf(out, "%-*s", NAME_COLUMNS, name);
+	else if (strlen(name) <= COLUMNS || !middle)
 		fprintf(out, "%s\n%-*s", name, NAME_COLUMNS, "");
 	else
-		fprintf(out, "%-*s", NAME_COLUMNS, name);
+		fprintf(out, "%.*s -\n  %s\n%-*s", (int)(middle - name), name, middle + 3,
+			NAME_COLUMNS, "");
 }
 
 static void print_rates(const struct usage_report *report, const struct usage_row *row, FILE *out)
@@ -81,7 +88,7 @@ static void print_rates(const struct usage_report *report, const struct usage_ro
 		row->mean_out_bps > row->mean_in_bps ? row->mean_out_bps : row->mean_in_bps;
 	const uint64_t peak =
 		row->peak_out_bps > row->peak_in_bps ? row->peak_out_bps : row->peak_in_bps;
-	char text[USAGE_RATE_LEN], samples[32];
+	char text[USAGE_RATE_LEN], samples[48];
 
 	if (row->no_rates) {
 		fprintf(out, " %7s %7s %7s %9s\n", "-", "-", "-", "totals");
@@ -93,7 +100,12 @@ static void print_rates(const struct usage_report *report, const struct usage_ro
 		usage_number_format(report->query.commit_bps ? row->over_bps : mean, text));
 	fprintf(out, " %7s", row->samples ? usage_number_format(peak, text) : "-");
 	fprintf(out, " %7s", row->samples ? usage_number_format(row->p95_bps, text) : "-");
-	fprintf(out, " %9s\n", samples);
+	if (strlen(samples) <= SAMPLES_COLUMNS) {
+		fprintf(out, " %9s\n", samples);
+		return;
+	}
+	fprintf(out, " %9" PRIu64 "\n", row->samples); /* of a year */
+	fprintf(out, "%*s\n", COLUMNS, samples);
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -125,7 +137,7 @@ static void print_notes(const struct usage_report *report, FILE *out)
 		{ report->n_cut, "reboot or power cut; up to a second is not recorded" },
 		{ report->n_carried, "holds traffic of before; in totals, no sample" },
 		{ report->n_clock, "the clock was set; in totals, no sample" },
-		{ report->n_unmetered, "not metered for a time: no programs loaded" },
+		{ report->n_unmetered, "not metered for a time (dataplane: off, or no BPF)" },
 		{ report->n_new_record, "a new record began; what was before is elsewhere" },
 	};
 

@@ -366,12 +366,69 @@ static void test_percentile(void **state)
 	}
 }
 
+/* The longest names, the largest counts, a year that is not whole. */
+static void test_widths(void **state)
+{
+	static const char wide[] =
+		"INSERT INTO node VALUES(1, 'a-name-that-has-31-characters-a', 1);"
+		"INSERT INTO site VALUES(1, 'b-name-that-has-31-characters-b'),"
+		" (3, 'c-name-that-has-31-characters-c');"
+		"INSERT INTO epoch VALUES(1, '00000000000000e1', 'b', 0);"
+		"INSERT INTO pair VALUES(1, 1, 3, 1, 'fd00:1111:2222:3333:4444:5555:6666:7777/128',"
+		" 'fd00:8888:9999:aaaa:bbbb:cccc:dddd:eeee/128');"
+		"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 105000)"
+		" INSERT INTO period SELECT n, n, 1700000100 + 300 * n, 0, 0, 0, 300, 90000, 1, '0', 1,"
+		" 255 * (n % 5000 = 0), 1 FROM s;"
+		"INSERT INTO usage VALUES(1, 1, 0, 0, 0, 0, 9007199254740992, 9223372036854775807,"
+		" 9007199254740992, 9223372036854775807);"
+		"INSERT INTO line VALUES(1, 1, 3, 9007199254740992, 9223372036854775807,"
+		" 9007199254740992, 9223372036854775807);";
+	static const unsigned int by[] = { USAGE_BY_SITE,
+					   USAGE_BY_SITE | USAGE_BY_CLASS | USAGE_BY_HOUR,
+					   USAGE_BY_SUBNET | USAGE_BY_CLASS | USAGE_BY_HOUR };
+
+	(void)state;
+	make(path, wide);
+	make(second, good);
+	change(second,
+	       "UPDATE node SET id = 2, site = 3; UPDATE epoch SET id = '00000000000000e2';"
+	       "UPDATE pair SET local_site = 3, remote_site = 1; UPDATE line SET local_site = 3,"
+	       " remote_site = 1");
+	for (size_t i = 0; i < sizeof(by) / sizeof(by[0]); i++) {
+		const struct usage_query query = { .begin = S0,
+						   .end = S0 + 105120 * 300ll,
+						   .by = by[i],
+						   .commit_bps = UINT64_MAX };
+		const char *const files[] = { path, second };
+		struct usage_report *report;
+		char *text = NULL, *line;
+		size_t len;
+		FILE *out;
+
+		if (usage_report_make(files, 2, &query, &report, error))
+			fail_msg("%s", error);
+		out = open_memstream(&text, &len);
+		assert_non_null(out);
+		assert_int_equal(usage_report_print(report, USAGE_FORM_TABLE, out), 0);
+		(void)fclose(out);
+		line = text;
+		for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+			if (end - line > 80)
+				fail_msg("%zd columns: %.*s", end - line, (int)(end - line), line);
+			assert_null(memchr(line, '\033', (size_t)(end - line)));
+		}
+		free(text);
+		usage_report_free(report);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bad_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_widths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_percentile, setup, teardown),
 	};
 
