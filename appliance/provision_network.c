@@ -97,10 +97,10 @@ char *provision_network_text(const struct provision_interface *interface)
 	return text;
 }
 
-char *provision_network_first(void)
+char *provision_network_first(const char *names)
 {
 	static const struct provision_addressing dhcp = { .dhcp = true };
-	const struct provision_interface interface = { .name = "e*", .addressing = &dhcp };
+	const struct provision_interface interface = { .name = names, .addressing = &dhcp };
 
 	return provision_network_text(&interface);
 }

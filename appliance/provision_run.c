@@ -331,7 +331,7 @@ int provision_run_local(const struct provision_options *options)
 		provision_system_names(options->data, options->sys);
 		provision_system_hostname(options->data);
 		if (!has_network(options))
-			error |= provision_system_first_network();
+			error |= provision_system_first_network(options->sys);
 	}
 	return error ? 1 : 0;
 }

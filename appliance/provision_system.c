@@ -183,11 +183,21 @@ void provision_system_hostname(const char *data)
 	free(text);
 }
 
-int provision_system_first_network(void)
+/* Not all that there are: a virtual function is not to have the address of what stands for it. */
+int provision_system_first_network(const char *sys)
 {
-	char *text = provision_network_first();
+	char names[PROVISION_NICS_MAX * CONFIG_IFNAME_LEN + 1] = "", *text;
+	struct provision_nic nics[PROVISION_NICS_MAX];
+	size_t n = 0, at = 0;
 	int ret;
 
+	ret = provision_nics_read(sys, nics, &n);
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i ? " " : "",
+				       nics[i].name);
+	if (ret || !n)
+		return ret;
+	text = provision_network_first(names);
 	if (!text)
 		return -ENOMEM;
 	(void)mkdir("/run/systemd", 0755); /* both: what follows fails without them */

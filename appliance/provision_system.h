@@ -17,7 +17,7 @@ void provision_system_names(const char *data, const char *sys);
 void provision_system_hostname(const char *data);
 
 /* DHCP on all interfaces, below /run. 0 or -errno. */
-int provision_system_first_network(void);
+int provision_system_first_network(const char *sys);
 
 /* Hand the new files to the services that read them. */
 void provision_system_activate(bool network, bool gateway);
