@@ -89,21 +89,22 @@ static int restart(const struct upgrade_machine *machine)
 			machine->reboot[1], rc ? strerror(rc) : "it fails");
 }
 
-/* An active gateway gives the role away first, so that nothing is lost. Exit code. */
+/* An active gateway of a pair gives the role away first, so that nothing is lost. Exit code. */
 static int hand_over(const struct client_paths *paths, json_t *look)
 {
 	json_t *status = json_object_get(json_object_get(look, "answer"), "status");
+	json_t *partner = json_object_get(status, "partner");
 	const char *role = json_string_value(json_object_get(status, "role"));
 	char *argv[] = { (char[]){ "switchover" }, NULL };
 
-	if (!role || strcmp(role, "active") ||
-	    !json_is_true(json_object_get(json_object_get(status, "partner"), "alive")))
+	if (!role || strcmp(role, "active") || !json_is_object(partner))
 		return 0;
-	if (!client_switchover(paths, 1, argv))
+	if (json_is_true(json_object_get(partner, "alive")) && !client_switchover(paths, 1, argv))
 		return 0;
-	(void)complain("this gateway is active, and the other one does not take over: not "
-		       "restarted. The next restart is the trial; 'netpas upgrade rollback' takes "
-		       "that back");
+	(void)complain("not restarted: this gateway is active, and the other one %s. The next "
+		       "restart is the trial; 'netpas upgrade rollback' takes that back",
+		       json_is_true(json_object_get(partner, "alive")) ? "does not take over"
+								       : "is not heard");
 	return CLIENT_UNDONE;
 }
 
