@@ -49,4 +49,5 @@ include tests/formats/formats.mk
 include tests/fuzz/fuzz.mk
 include tests/netns/netns.mk
 include tests/vm/vm.mk
+include tests/image/image.mk
 include tests/bench/bench.mk
