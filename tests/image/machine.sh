@@ -78,12 +78,13 @@ machine_name() {
 #	bus=virtio|scsi|nvme|pvscsi|ahci	that the disk is at (virtio)
 #	card=virtio|vmxnet3		of the network (virtio)
 #	seed=FILE			another disk, read only
+#	data=NAME:FILE			one more, read only, whose serial number is NAME; may be given again
 #	smbios=TEXT			of -smbios, may be given again
 #	nic=BRIDGE			a network card there, in order
 machine_new() {
 	local name=$1 disk=$2 dir=$LAB_DIR/$1 word tap n=0
 	local format=raw size='' firmware=bios bus=virtio card=virtio seed=''
-	local -a qemu cards=()
+	local -a qemu cards=() more=()
 	shift 2
 	mkdir -p "$dir"
 	qemu=(qemu-system-x86_64 -name "$name" -machine q35,hpet=off -accel "tcg,thread=single"
@@ -101,6 +102,7 @@ machine_new() {
 		bus=*) bus=${word#*=} ;;
 		card=*) card=${word#*=} ;;
 		seed=*) seed=${word#*=} ;;
+		data=*) more+=("${word#*=}") ;;
 		smbios=*) qemu+=(-smbios "${word#*=}") ;;
 		nic=*) cards+=("${word#*=}") ;;
 		*) lab_die "machine_new: $word" ;;
@@ -119,6 +121,10 @@ machine_new() {
 	esac
 	[[ -z $seed ]] || qemu+=(-drive "if=none,id=seed,format=raw,readonly=on,file=$seed"
 		-device virtio-blk-pci,drive=seed)
+	for word in "${more[@]}"; do
+		qemu+=(-drive "if=none,id=${word%%:*},format=raw,readonly=on,file=${word#*:}"
+			-device "virtio-blk-pci,drive=${word%%:*},serial=${word%%:*}")
+	done
 	if [[ $firmware = uefi ]]; then
 		cp "$MACHINE_FIRMWARE/OVMF_VARS_4M.fd" "$dir/variables.fd" || lab_die "no UEFI firmware: install ovmf"
 		qemu+=(-drive "if=pflash,format=raw,unit=0,readonly=on,file=$MACHINE_FIRMWARE/OVMF_CODE_4M.fd"

@@ -20,6 +20,7 @@ LAB_TIME_SCALE=${LAB_TIME_SCALE:-10}
 RELAYS=1
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/topology.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/bundles.sh"
 
 IMAGE=${IMAGE:-$LAB_BUILD/image}
 NODES=("${GATEWAYS[@]}" "${POPS[@]}")
@@ -206,14 +207,4 @@ sites_up() {
 		machine_on "$node" || return
 	done
 	sites_answer && topology_ready 60
-}
-
-# slot_of NODE: the slot that it runs from.
-slot_of() {
-	machine_run "$1" sed -n 's/.*netpas\.slot=\([ab]\).*/\1/p' /proc/cmdline
-}
-
-# version_of NODE: of the image that it runs.
-version_of() {
-	machine_run "$1" sed -n 's/^IMAGE_VERSION=//p' /usr/lib/os-release | tr -d '"'
 }
