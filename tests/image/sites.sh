@@ -27,9 +27,11 @@ NODES=("${GATEWAYS[@]}" "${POPS[@]}")
 
 # image_file ENDING: the image's file of that format.
 image_file() {
-	local files=("$IMAGE"/netpas-*."$1")
-	[[ ${#files[@]} = 1 && -e ${files[0]} ]] || lab_die "no single image $IMAGE/netpas-*.$1: run 'make image'"
-	echo "${files[0]}"
+	[[ -e $IMAGE/netpas.$1 ]] || {
+		echo "no $IMAGE/netpas.$1: run 'make image'" >&2
+		return 1
+	}
+	echo "$IMAGE/netpas.$1"
 }
 
 wan_address() { echo "203.0.113.$((SITE_OF[$1] * 16 + 2 + $(_second "$1")))"; }
