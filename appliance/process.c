@@ -63,8 +63,8 @@ static bool read_stat(pid_t pid, double *ret_cpu_s, uint64_t *ret_rss_bytes)
 	fclose(file);
 	/* Behind the name: state, and eleven that are of no use here (proc(5)). */
 	if (!end || sscanf(end + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*lu %*lu %*lu %*lu %lu %lu %*d %*d %*d"
-			   " %*d %*d %*d %*lu %*lu %ld",
+			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d"
+			   " %*d %*d %*d %*u %*u %ld",
 			   &user, &system, &rss) != 3)
 		return false;
 	*ret_cpu_s = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
