@@ -2,7 +2,6 @@
 #include "usage_source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "usage_answer.h"
@@ -212,45 +210,50 @@ static int check_ends(struct usage_source *source)
 	return rc;
 }
 
-/* The last page of a file that is cut off within it reads as if the rest of it were empty. */
-static bool has_full_pages(int fd, int64_t size)
-{
-	uint8_t header[18];
-	uint32_t page;
-
-	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header, "SQLite format 3", 16) != 0)
-		return true; /* SQLite says what it is */
-	page = (uint32_t)header[16] << 8 | header[17];
-	if (page == 1)
-		page = 65536;
-	return page && size % page == 0;
-}
-
 /* What SQLite would say of it in fewer words, or not at all. */
 static int check_file(struct usage_source *source)
 {
-	const int fd = open(source->record.file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
-	int rc = 0;
+	int rc;
 
-	if (fd < 0) {
+	if (stat(source->record.file, &st)) {
 		rc = -errno;
 		(void)usage_answer_refuse(&source->record, "%s", strerror(-rc));
 		return rc;
 	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		rc = usage_answer_refuse(&source->record, "is no file");
-	else if (!st.st_size)
-		rc = usage_answer_refuse(&source->record,
-					 "is empty; copy it again, by 'netpas usage export'");
-	else if (!has_full_pages(fd, st.st_size))
-		rc = usage_answer_refuse(
-			&source->record,
-			"is damaged or cut off (it ends within a page); copy it again, "
-			"by 'netpas usage export'");
-	close(fd);
-	return rc;
+	if (!S_ISREG(st.st_mode))
+		return usage_answer_refuse(&source->record, "is no file");
+	if (!st.st_size)
+		return usage_answer_refuse(&source->record,
+					   "is empty; copy it again, by 'netpas usage export'");
+	return 0;
+}
+
+/*
+ * The last page of a file that is cut off within it reads as if the rest of it were empty. It is
+ * looked at by SQLite's own descriptor: who closes another one of a record that this process also
+ * writes loses all its locks on that (https://www.sqlite.org/howtocorrupt.html, 2.2).
+ */
+static int check_last_page(struct usage_source *source)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size;
+	uint8_t header[18];
+	uint32_t page;
+
+	if (sqlite3_file_control(source->record.db, "main", SQLITE_FCNTL_FILE_POINTER, &file) ||
+	    !file || !file->pMethods || file->pMethods->xFileSize(file, &size) ||
+	    file->pMethods->xRead(file, header, sizeof(header), 0) ||
+	    memcmp(header, "SQLite format 3", 16) != 0)
+		return 0; /* SQLite says what it is */
+	page = (uint32_t)header[16] << 8 | header[17];
+	if (page == 1)
+		page = 65536;
+	if (page && size % page == 0)
+		return 0;
+	return usage_answer_refuse(&source->record,
+				   "is damaged or cut off (it ends within a page); copy it again, "
+				   "by 'netpas usage export'");
 }
 
 int usage_source_open(const char *file, struct usage_source **ret_source,
@@ -271,6 +274,9 @@ int usage_source_open(const char *file, struct usage_source **ret_source,
 		rc = usage_answer_fail(&source->record);
 		goto err;
 	}
+	rc = check_last_page(source);
+	if (rc)
+		goto err;
 	sqlite3_busy_timeout(source->record.db, 5000);
 	(void)sqlite3_db_config(source->record.db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(source->record.db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -181,6 +181,26 @@ static void test_pairs(void **state)
 	usage_view_free(view);
 }
 
+/*
+ * Who makes reports of a record that it also writes keeps its locks: another process that has looked
+ * at it does not take itself for the last one, and the write-ahead log away from who writes to it.
+ */
+static void test_locks(void **state)
+{
+	struct usage_view *view;
+	char log[112], command[160];
+
+	(void)state;
+	assert_int_equal(usage_view_new(record, view_path, &view), 0);
+	take(3, 10);
+	json_decref(look(view));
+	usage_view_free(view);
+	snprintf(log, sizeof(log), "%s-wal", record);
+	snprintf(command, sizeof(command), "sqlite3 %s 'SELECT * FROM period' >/dev/null", record);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(access(log, F_OK), 0);
+}
+
 /* A slot that is over is a sample of the month and of the day. */
 static void test_month(void **state)
 {
@@ -213,6 +233,7 @@ static void test_month(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_month),
 	};
