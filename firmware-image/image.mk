@@ -14,7 +14,9 @@ IMAGE_CACHE   ?= $(IMAGE)/cache
 
 .PHONY: image image-twice bundle
 image: deps ## the appliance image in all formats: build/image/ (root)
-	$(Q)MAKE='$(MAKE)' firmware-image/build $(IMAGE) $(IMAGE_VERSION) $(IMAGE_EPOCH) $(IMAGE_KEY) \
+	$(Q)rm -rf $(IMAGE)/programs && mkdir -p $(IMAGE)/programs && date +%s.%N >$(IMAGE)/began
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(abspath $(IMAGE))/programs PREFIX=/usr
+	$(Q)firmware-image/build $(IMAGE) $(IMAGE_VERSION) $(IMAGE_EPOCH) $(IMAGE_KEY) \
 		$(IMAGE_CACHE) $(IMAGE_SOURCES)
 
 image-twice: deps ## the image twice, the second time elsewhere, and whether both are the same (root)
