@@ -112,6 +112,11 @@ static struct cloud_http *open_http(void)
 	return http;
 }
 
+bool provision_cloud_here(const struct provision_options *options)
+{
+	return which_cloud(options) != PROVISION_NONE;
+}
+
 int provision_cloud_read(const struct provision_options *options, struct provision_seed *seed)
 {
 	struct provision_metadata metadata = {

@@ -277,7 +277,10 @@ static int find_local(const struct provision_options *options, struct provision_
 	return ret;
 }
 
-/* A node without a key makes one, so that it can be put into the mesh before there is a configuration. */
+/*
+ * A node without a key makes one, so that it can be put into the mesh before there is a configuration. Not
+ * before its user data has been read and was good: it may have the key, now or when it is corrected.
+ */
 static int make_key(const struct provision_options *options)
 {
 	char path[PATH_MAX];
@@ -290,6 +293,8 @@ static int make_key(const struct provision_options *options)
 	key_generate(&key);
 	ret = key_file_create(join(path, options->data, "netpas/private.key"), &key);
 	key_wipe(&key);
+	if (ret)
+		say("the node's key: %s", strerror(-ret));
 	return ret;
 }
 
@@ -322,11 +327,9 @@ int provision_run_local(const struct provision_options *options)
 		error |= ret;
 	if (ret != -ENODATA)
 		provision_system_mark(options->run, "local");
+	if (!ret || (ret == -ENODATA && !provision_cloud_here(options)))
+		error |= make_key(options);
 	provision_seed_fini(&seed);
-	ret = make_key(options);
-	if (ret)
-		say("the node's key: %s", strerror(-ret));
-	error |= ret;
 	if (!options->files_only) {
 		provision_system_names(options->data, options->sys);
 		provision_system_hostname(options->data);
@@ -352,6 +355,8 @@ int provision_run_network(const struct provision_options *options)
 	if (!ret)
 		ret = provision_run_apply(options, &seed, &changed);
 	provision_cloud_ready(options);
+	if (!ret)
+		ret = make_key(options);
 	provision_seed_fini(&seed);
 	if (changed)
 		provision_run_activate(options);
