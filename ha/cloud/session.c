@@ -178,11 +178,12 @@ int cloud_fail(struct cloud_session *session, int error, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args); /* a cut message is better than none */
 	va_end(args);
-	redact(text, session->keys.secret);
-	redact(text, session->keys.token);
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
 			*at = ' ';
+	/* Only now: a blank in the place of something else may have completed one. */
+	redact(text, session->keys.secret);
+	redact(text, session->keys.token);
 	memcpy(session->error, text, sizeof(text));
 	return error;
 }
