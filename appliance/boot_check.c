@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -119,8 +118,8 @@ int boot_check_keep(const char *dir, json_t *look)
 	char path[PATH_MAX], *text = json_dumps(look, JSON_INDENT(1));
 	int rc = text ? kept_path(dir, path) : -ENOMEM;
 
-	if (!rc && mkdir(dir, 0700) && errno != EEXIST)
-		rc = -errno;
+	if (!rc)
+		rc = file_make_directory(dir, 0700);
 	if (!rc)
 		rc = file_replace(path, text, strlen(text), 0600);
 	free(text);
@@ -129,18 +128,13 @@ int boot_check_keep(const char *dir, json_t *look)
 
 json_t *boot_check_kept(const char *dir)
 {
-	char path[PATH_MAX], *text = malloc(KEPT_MAX);
-	json_t *look = NULL;
-	size_t len = 0;
-	int fd = -1;
+	char path[PATH_MAX], *text;
+	json_t *look;
+	size_t len;
 
-	if (text && !kept_path(dir, path))
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0) {
-		if (!file_read(fd, text, KEPT_MAX, &len))
-			look = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-		close(fd);
-	}
+	if (kept_path(dir, path) || file_load(path, O_NOFOLLOW, KEPT_MAX, &text, &len))
+		return NULL;
+	look = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
 	return look;
 }

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <openssl/err.h>
@@ -201,19 +200,11 @@ int bundle_verify(const char *keys, size_t keys_len, const char *keys_name, cons
 static int read_keys(const char *path, char **ret_text, size_t *ret_len,
 		     char reason[static BUNDLE_REASON_LEN])
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text = fd < 0 ? NULL : malloc(KEYS_MAX);
-	int rc = text ? file_read(fd, text, KEYS_MAX, ret_len) : fd < 0 ? -errno : -ENOMEM;
+	const int rc = file_load(path, 0, KEYS_MAX, ret_text, ret_len);
 
-	if (fd >= 0)
-		close(fd);
-	if (rc) {
+	if (rc)
 		(void)because(reason, "%s: %s", path, strerror(-rc));
-		free(text);
-		return rc;
-	}
-	*ret_text = text;
-	return 0;
+	return rc;
 }
 
 static int read_all(int fd, void *buf, size_t size, const char *what,

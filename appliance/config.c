@@ -2,11 +2,8 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cloud/cloud.h"
 #include "config_parse.h"
@@ -277,36 +274,6 @@ static char *path_join(const char *dir, const char *name)
 	return path;
 }
 
-/* Returns 0, -EFBIG, -EISDIR (not a regular file) or -errno; a byte more than the file has. */
-static int input_read(const char *path, char **ret_text, size_t *ret_len)
-{
-	struct stat st;
-	char *text;
-	int fd, ret;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	ret = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? 0 : -EISDIR;
-	if (!ret && st.st_size > (off_t)CONFIG_FILE_MAX)
-		ret = -EFBIG;
-	if (ret)
-		goto close_fd;
-	text = malloc((size_t)st.st_size + 1);
-	ret = -ENOMEM;
-	if (!text)
-		goto close_fd;
-	/* A file that grows meanwhile is being written: the rest is for the next load. */
-	ret = file_read(fd, text, (size_t)st.st_size, ret_len);
-	if (ret)
-		free(text);
-	else
-		*ret_text = text;
-close_fd:
-	close(fd);
-	return ret;
-}
-
 /* Read a file and register it with diags. Returns 0, also after a reported error, or -ENOMEM. */
 static int input_load(struct input *input, const char *help, struct diag_list *diags)
 {
@@ -315,7 +282,7 @@ static int input_load(struct input *input, const char *help, struct diag_list *d
 	size_t len = 0;
 	int ret;
 
-	ret = input_read(input->name, &text, &len);
+	ret = file_load(input->name, 0, CONFIG_FILE_MAX, &text, &len);
 	if (ret == -ENOMEM)
 		return ret;
 	input->source = diag_source_own(diags, input->name, text, len);

@@ -54,18 +54,9 @@ static int read_open(int fd, struct mesh_file *ret_file, struct stat *ret_st)
 
 	if (fstat(fd, ret_st))
 		return -errno;
-	if (!S_ISREG(ret_st->st_mode))
-		return -EISDIR;
-	if (ret_st->st_size > (off_t)CONFIG_FILE_MAX)
-		return -EFBIG;
-	file.text = malloc((size_t)ret_st->st_size + 1);
-	if (!file.text)
-		return -ENOMEM;
-	rc = file_read(fd, file.text, (size_t)ret_st->st_size, &file.len);
-	if (rc) {
-		free(file.text);
+	rc = file_read_all(fd, CONFIG_FILE_MAX, &file.text, &file.len);
+	if (rc)
 		return rc;
-	}
 	file.hash = mesh_file_hash(file.text, file.len);
 	*ret_file = file;
 	return 0;

@@ -2,11 +2,9 @@
 #include "provision_seed.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -281,29 +279,7 @@ int provision_seed_network(const char *text, size_t len, struct provision_seed *
 
 int provision_file_read(const char *path, char **ret_text, size_t *ret_len)
 {
-	struct stat st;
-	char *text = NULL;
-	int fd, ret;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	ret = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? 0 : -EISDIR;
-	if (!ret && st.st_size > (off_t)PROVISION_TEXT_MAX)
-		ret = -EFBIG;
-	if (ret)
-		goto close_fd;
-	text = malloc((size_t)st.st_size + 1);
-	ret = text ? file_read(fd, text, (size_t)st.st_size, ret_len) : -ENOMEM;
-	if (ret) {
-		free(text);
-		goto close_fd;
-	}
-	text[*ret_len] = '\0';
-	*ret_text = text;
-close_fd:
-	close(fd);
-	return ret;
+	return file_load(path, 0, PROVISION_TEXT_MAX, ret_text, ret_len);
 }
 
 /* 0, also if the file is not there, or -errno with a reason. */

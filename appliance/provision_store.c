@@ -253,9 +253,7 @@ static int make_directory(const char *data, const char *name, mode_t mode)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", data, name);
-	if (mkdir(path, mode) && errno != EEXIST)
-		return -errno;
-	return file_sync_directory(path);
+	return file_make_directory(path, mode);
 }
 
 /* A directory of plain files, which is gone afterwards. */
@@ -460,10 +458,19 @@ static int remove_file(const char *data, const char *path, bool keep)
 	return ret ? ret : file_sync_directory(full);
 }
 
+/* A directory by another name, from now on and after a power cut. */
+static int rename_directory(const char *data, const char *name, const char *new_name)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	snprintf(from, sizeof(from), "%s/%s", data, name);
+	snprintf(to, sizeof(to), "%s/%s", data, new_name);
+	return rename(from, to) ? -errno : file_sync_directory(to);
+}
+
 /* provision/commit/ is there: make it true. */
 static int finish(const char *data)
 {
-	char from[PATH_MAX], to[PATH_MAX];
 	json_t *list, *value;
 	const char *path;
 	size_t i;
@@ -491,11 +498,7 @@ static int finish(const char *data)
 	if (ret)
 		return ret;
 	/* Under its first name, so that half of what is being removed is not taken for all of it. */
-	snprintf(from, sizeof(from), "%s/" COMMIT, data);
-	snprintf(to, sizeof(to), "%s/" NEXT, data);
-	if (rename(from, to))
-		return -errno;
-	ret = file_sync_directory(to);
+	ret = rename_directory(data, COMMIT, NEXT);
 	return ret ? ret : remove_directory(data, NEXT);
 }
 
@@ -516,7 +519,7 @@ int provision_store_recover(const char *data)
 int provision_store_commit(const char *data, const struct provision_record *record,
 			   const struct provision_change *change)
 {
-	char from[PATH_MAX], to[PATH_MAX], *text;
+	char *text;
 	int ret;
 
 	ret = make_directories(data);
@@ -533,10 +536,6 @@ int provision_store_commit(const char *data, const struct provision_record *reco
 		(void)remove_directory(data, NEXT); /* the next commit does, too */
 		return ret;
 	}
-	snprintf(from, sizeof(from), "%s/" NEXT, data);
-	snprintf(to, sizeof(to), "%s/" COMMIT, data);
-	if (rename(from, to))
-		return -errno;
-	ret = file_sync_directory(to);
+	ret = rename_directory(data, NEXT, COMMIT);
 	return ret ? ret : finish(data);
 }

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "file.h"
 
@@ -103,18 +101,13 @@ static int record_path(const char *dir, char path[static PATH_MAX])
 
 void upgrade_record_load(const char *dir, struct upgrade_record *ret_record)
 {
-	char path[PATH_MAX], *text = malloc(SIZE_MAX_BYTES);
-	size_t len = 0;
-	int fd = -1;
+	char path[PATH_MAX], *text;
+	size_t len;
 
 	*ret_record = (struct upgrade_record){ 0 };
-	if (text && !record_path(dir, path))
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0) {
-		if (!file_read(fd, text, SIZE_MAX_BYTES, &len))
-			(void)upgrade_record_parse(text, len, ret_record); /* else it is empty */
-		close(fd);
-	}
+	if (record_path(dir, path) || file_load(path, O_NOFOLLOW, SIZE_MAX_BYTES, &text, &len))
+		return;
+	(void)upgrade_record_parse(text, len, ret_record); /* else it is empty */
 	free(text);
 }
 
@@ -123,8 +116,8 @@ int upgrade_record_store(const char *dir, const struct upgrade_record *record)
 	char path[PATH_MAX], *text = upgrade_record_format(record);
 	int rc = text ? record_path(dir, path) : -ENOMEM;
 
-	if (!rc && mkdir(dir, 0700) && errno != EEXIST)
-		rc = -errno;
+	if (!rc)
+		rc = file_make_directory(dir, 0700);
 	if (!rc)
 		rc = file_replace(path, text, strlen(text), 0600);
 	free(text);

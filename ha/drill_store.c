@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "drill_report.h"
@@ -155,10 +154,10 @@ static int put_page(const char *path, const json_t *report)
 int drill_store_put(const char *dir, const char *id, const json_t *report, time_t now)
 {
 	char path[PATH_MAX], *text;
-	int rc;
+	int rc = file_make_directory(dir, 0700);
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return -errno;
+	if (rc)
+		return rc;
 	text = json_dumps(report, JSON_INDENT(1) | JSON_SORT_KEYS);
 	if (!text)
 		return -ENOMEM;

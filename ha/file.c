@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +28,45 @@ int file_read(int fd, char *buf, size_t size, size_t *ret_len)
 	}
 	*ret_len = len;
 	return 0;
+}
+
+int file_read_all(int fd, size_t max, char **ret_text, size_t *ret_len)
+{
+	struct stat st;
+	char *text;
+	size_t len;
+	int rc;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EISDIR;
+	if ((uintmax_t)st.st_size > max)
+		return -EFBIG;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	rc = file_read(fd, text, (size_t)st.st_size, &len);
+	if (rc) {
+		free(text);
+		return rc;
+	}
+	text[len] = '\0';
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
+int file_load(const char *path, int flags, size_t max, char **ret_text, size_t *ret_len)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = file_read_all(fd, max, ret_text, ret_len);
+	(void)close(fd); /* only read from */
+	return rc;
 }
 
 int file_write(int fd, const char *buf, size_t len)
@@ -60,6 +101,14 @@ int file_sync_directory(const char *path)
 		err = -errno;
 	(void)close(fd); /* only read from */
 	return err;
+}
+
+int file_make_directory(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) && errno != EEXIST)
+		return -errno;
+	/* Also if it was there: who made it may have ended before this. */
+	return file_sync_directory(path);
 }
 
 int file_replace(const char *path, const char *text, size_t len, mode_t mode)
