@@ -13,18 +13,18 @@
 
 #include "bundle.h"
 #include "bundle_maker.h"
+#include "scratch.h"
 
 #define IMAGE (3 * BUNDLE_BLOCK)
 
-static char dir[64], keys_path[128], path[128];
+static char dir[SCRATCH_LEN], keys_path[128], path[128];
 static EVP_PKEY *key, *other;
 static char *image;
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_bundle.XXXXXX");
-	if (!mkdtemp(dir))
+	if (scratch_make(dir))
 		return -1;
 	snprintf(keys_path, sizeof(keys_path), "%s/upgrade.pub", dir);
 	snprintf(path, sizeof(path), "%s/bundle", dir);
@@ -37,14 +37,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(other);
 	free(image);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove(dir);
 }
 
 static int open_made(const struct made *made, size_t len, struct bundle *ret_bundle, int *ret_fd,

@@ -19,24 +19,21 @@
 
 #include "event_record.h"
 #include "event_store.h"
+#include "scratch.h"
 
 static const struct event_store_limits large = { 4, 1 << 20 }, small = { 3, 1000 };
-static char dir[64];
+static char dir[SCRATCH_LEN];
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_event_store.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	return scratch_make(dir);
 }
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove(dir);
 }
 
 static size_t make_line(unsigned int number, char line[static EVENT_RECORD_MAX])

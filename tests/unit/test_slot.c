@@ -14,24 +14,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "slot.h"
 
-static char dir[64];
+static char dir[SCRATCH_LEN];
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_slot.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	return scratch_make(dir);
 }
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
+	return scratch_remove(dir);
 }
 
 static void put(size_t file, const char *text, size_t len)

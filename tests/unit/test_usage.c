@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "scratch.h"
 #include "usage_calendar.h"
 #include "usage_rate.h"
 #include "usage_recorder.h"
@@ -27,7 +28,7 @@
 
 #define T0 1795737600000ll /* 2026-11-27T00:00Z in ms */
 
-static char directory[64], path[96], error[USAGE_ERROR_LEN];
+static char directory[SCRATCH_LEN], path[96], error[USAGE_ERROR_LEN];
 
 /* -- Times, rates. -- */
 
@@ -149,8 +150,7 @@ static uint64_t epoch;
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(directory, "/tmp/test_usage.XXXXXX");
-	if (!mkdtemp(directory))
+	if (scratch_make(directory))
 		return -1;
 	snprintf(path, sizeof(path), "%s/usage.db", directory);
 	memset(reading, 0, sizeof(reading));
@@ -166,17 +166,20 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+/* As a process that ends. */
+static void finish(void)
 {
-	char command[128];
-
-	(void)state;
 	usage_recorder_free(recorder);
 	usage_store_close(store);
 	recorder = NULL;
 	store = NULL;
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	finish();
+	return scratch_remove(directory);
 }
 
 /* As a process that starts, with what the map holds. */
@@ -186,8 +189,7 @@ static void begin(int64_t at_ms)
 	static uint64_t random;
 	uint64_t named;
 
-	usage_recorder_free(recorder);
-	usage_store_close(store);
+	finish();
 	assert_int_equal(usage_store_open(path, &store, error), 0);
 	assert_int_equal(usage_recorder_new(store, &recorder), 0);
 	assert_int_equal(usage_store_set_node(store, 1, "fra-a", 1), 0);
@@ -462,10 +464,7 @@ static void test_damaged(void **state)
 	begin(T0);
 	carry(0, 5, 500);
 	take(T0);
-	usage_recorder_free(recorder);
-	recorder = NULL;
-	usage_store_close(store);
-	store = NULL;
+	finish();
 	write_at(path, 0, "this is no database, and never was");
 	assert_int_equal(usage_store_open(path, &store, error), -EBADMSG);
 	store = NULL;
@@ -490,10 +489,7 @@ static void test_damaged(void **state)
 		assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine(x)", NULL, NULL, NULL), 0);
 		sqlite3_close(db);
 	}
-	usage_recorder_free(recorder);
-	recorder = NULL;
-	usage_store_close(store);
-	store = NULL;
+	finish();
 	assert_int_equal(usage_store_open(path, &store, error), -EBADMSG);
 	store = NULL;
 	assert_non_null(strstr(error, "another program"));
@@ -508,10 +504,7 @@ static void test_adopted(void **state)
 	begin(T0);
 	carry(0, 5, 500);
 	take(T0);
-	usage_recorder_free(recorder);
-	recorder = NULL;
-	usage_store_close(store);
-	store = NULL;
+	finish();
 	assert_int_equal(unlink(path), 0);
 	begin(T0 + 1000);
 	begin(T0 + 2000);

@@ -17,18 +17,18 @@
 
 #include <cmocka.h>
 
+#include "scratch.h"
 #include "usage_report.h"
 #include "usage_store.h"
 
 #define S0 1700000100 /* a slot */
 
-static char directory[64], path[96], second[96], error[USAGE_ERROR_LEN];
+static char directory[SCRATCH_LEN], path[96], second[96], error[USAGE_ERROR_LEN];
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(directory, "/tmp/test_usage.XXXXXX");
-	if (!mkdtemp(directory))
+	if (scratch_make(directory))
 		return -1;
 	snprintf(path, sizeof(path), "%s/usage.db", directory);
 	snprintf(second, sizeof(second), "%s/second.db", directory);
@@ -37,11 +37,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+	return scratch_remove(directory);
 }
 
 static void change(const char *file, const char *sql)

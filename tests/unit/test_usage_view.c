@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "usage_recorder.h"
 #include "usage_store.h"
 #include "usage_view.h"
@@ -21,7 +22,7 @@
 #define T0 1795737600000ll /* 2026-11-27T00:00Z in ms */
 #define KEYS_MAX 2000
 
-static char directory[64], record[96], view_path[96];
+static char directory[SCRATCH_LEN], record[96], view_path[96];
 static struct usage_store *store;
 static struct usage_recorder *recorder;
 static struct usage_reading readings[KEYS_MAX];
@@ -34,8 +35,7 @@ static int set_up(void **state)
 	uint64_t epoch;
 
 	(void)state;
-	strcpy(directory, "/tmp/netpas-view-XXXXXX");
-	if (!mkdtemp(directory))
+	if (scratch_make(directory))
 		return -1;
 	snprintf(record, sizeof(record), "%s/usage.db", directory);
 	snprintf(view_path, sizeof(view_path), "%s/usage.view", directory);
@@ -48,13 +48,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	usage_recorder_free(recorder);
 	usage_store_close(store);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	return system(command);
+	return scratch_remove(directory);
 }
 
 /* The first n keys with so many bytes each, and their number more. */
