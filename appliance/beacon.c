@@ -504,7 +504,8 @@ static unsigned int lanes_to(const struct beacon *beacon, size_t i, uint8_t *ret
 	return config_policy_lanes(&beacon->config->mesh, &policy);
 }
 
-void beacon_refresh(struct beacon *beacon)
+/* Interfaces came or went: look their indices up again. */
+static void refresh(struct beacon *beacon)
 {
 	for (size_t i = 0; i < beacon->n_all; i++) {
 		struct peer *private = &beacon->private[i];
@@ -590,7 +591,7 @@ int beacon_configure(struct beacon *beacon, const struct config *config)
 	beacon->n_peers = n_peers;
 	beacon->n_all = n;
 	beacon->config = config;
-	beacon_refresh(beacon);
+	refresh(beacon);
 	for (size_t i = 0; i < n; i++)
 		compare_digest(beacon, i);
 	return 0;

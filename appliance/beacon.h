@@ -75,9 +75,6 @@ void beacon_free(struct beacon *beacon);
 /* Talk to the peers of this configuration (borrowed). What is known of peers that stay is kept. */
 int beacon_configure(struct beacon *beacon, const struct config *config);
 
-/* Interfaces came or went: look their indices up again. */
-void beacon_refresh(struct beacon *beacon);
-
 /* Say hello to everybody at once, out of turn: a role change should not wait for the timer. */
 void beacon_announce(struct beacon *beacon);
 

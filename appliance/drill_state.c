@@ -9,7 +9,7 @@
 
 #define TIMEOUT_MS 2000
 
-const struct config_site *drill_state_site(const struct config *config, uint16_t number)
+static const struct config_site *find_site(const struct config *config, uint16_t number)
 {
 	for (size_t i = 0; i < config->mesh.n_sites; i++)
 		if (config_site_number(&config->mesh.sites[i]) == number)
@@ -139,7 +139,7 @@ json_t *drill_state_make(const struct config *config, const char *run_dir, uint1
 			  json_array_size(problems) ? json_string_value(json_array_get(problems, 0))
 						    : "",
 			  "programs", json_is_true(json_object_get(dataplane, "on")), "followed",
-			  followed_in(status, drill_state_site(config, site)));
+			  followed_in(status, find_site(config, site)));
 	if (state) {
 		count_tunnels(status, state);
 		count_paths(paths, member(state, "followed"), state);
@@ -188,9 +188,8 @@ json_t *drill_state_paths(const struct config *config, const char *run_dir, uint
 	json_t *paths = status ? ask(run_dir, "paths") : NULL;
 
 	if (paths)
-		json_object_set_new(
-			paths, "followed",
-			json_string(followed_in(status, drill_state_site(config, site))));
+		json_object_set_new(paths, "followed",
+				    json_string(followed_in(status, find_site(config, site))));
 	json_decref(status);
 	return paths;
 }

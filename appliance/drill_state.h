@@ -19,6 +19,4 @@ void drill_state_facts(const json_t *state, struct drill_node_facts *ret_facts);
 json_t *drill_state_paths(const struct config *config, const char *run_dir, uint16_t site);
 json_t *drill_state_changes(const json_t *paths, uint64_t since_us);
 
-const struct config_site *drill_state_site(const struct config *config, uint16_t number);
-
 #endif

@@ -368,7 +368,8 @@ uint32_t forwarding_interval_us(uint64_t dead_ns)
 	return interval_us <= UINT32_MAX ? (uint32_t)interval_us : 0;
 }
 
-uint8_t forwarding_lane(const struct forwarding_now *now, enum config_class class)
+/* The lane of a class: the first that has it, or lane 0. */
+static uint8_t lane_of(const struct forwarding_now *now, enum config_class class)
 {
 	for (uint8_t i = 0; i < now->lanes && i < DP_LANES_MAX; i++)
 		if (now->lane_class[i] == class)
@@ -574,7 +575,7 @@ static void set_slots(const struct forwarding_now *now, enum config_class class,
 static void set_lanes(const struct forwarding_now *now, const struct config_policy *policy,
 		      struct dp_site *site)
 {
-	site->lane = forwarding_lane(now, policy->class);
+	site->lane = lane_of(now, policy->class);
 	for (unsigned int i = 0; i < COUNT(site->class_of_dscp); i++)
 		site->class_of_dscp[i] = class_number(config_policy_class(policy, i));
 	for (enum config_class class = 0; class < CONFIG_CLASS_MAX; class ++)

@@ -96,9 +96,6 @@ const uint16_t *forwarding_refused(const struct forwarding *forwarding, size_t *
 uint64_t forwarding_dead_ns(uint32_t interval_us);
 uint32_t forwarding_interval_us(uint64_t dead_ns); /* the reverse; 0 if there is none */
 
-/* The lane of a class: the first that has it, or lane 0. */
-uint8_t forwarding_lane(const struct forwarding_now *now, enum config_class class);
-
 /* now is not needed after the call. 0 or -ENOMEM (then what was set before stays). */
 int forwarding_set(struct forwarding *forwarding, const struct forwarding_now *now);
 

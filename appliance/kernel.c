@@ -348,7 +348,8 @@ static void describe_failure(const struct kernel *kernel, const struct plan *pla
 		 words);
 }
 
-int kernel_apply(struct kernel *kernel, const struct plan *plan,
+/* Stops at the first step that fails, and describes it. */
+static int apply(struct kernel *kernel, const struct plan *plan,
 		 char error[static KERNEL_ERROR_LEN])
 {
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -399,7 +400,7 @@ static int converge_once(struct kernel *kernel, const struct state *wanted,
 	}
 	if (ret_steps)
 		*ret_steps = plan->n_steps;
-	rc = kernel_apply(kernel, plan, error);
+	rc = apply(kernel, plan, error);
 	plan_free(plan);
 out:
 	if (ret_before)

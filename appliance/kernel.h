@@ -38,11 +38,7 @@ bool kernel_has_wireguard(struct kernel *kernel);
  */
 int kernel_read(struct kernel *kernel, const struct state *wanted, struct state **ret_state);
 
-/* Do the steps in order; stops at the first that fails and describes it in error. */
-int kernel_apply(struct kernel *kernel, const struct plan *plan,
-		 char error[static KERNEL_ERROR_LEN]);
-
-/* The same, but go on after a failure; the first one is described and returned. */
+/* Do the steps in order, all of them; the first that fails is described in error, and returned. */
 int kernel_apply_all(struct kernel *kernel, const struct plan *plan,
 		     char error[static KERNEL_ERROR_LEN]);
 

@@ -227,11 +227,6 @@ enum path_apart path_apart(const struct path *a, const struct path *b)
 	return a->remote_wans > 1 ? PATH_APART_HEALS : PATH_APART_NOT;
 }
 
-bool path_disjoint(const struct path *a, const struct path *b)
-{
-	return path_apart(a, b) != PATH_APART_NOT;
-}
-
 unsigned int path_common(const struct path *a, const struct path *b)
 {
 	return (a->local_wan == b->local_wan) + (a->relay == b->relay) +

@@ -68,9 +68,6 @@ size_t path_count(const struct config *config, uint16_t peer);
 /* Of two paths to the same peer. */
 enum path_apart path_apart(const struct path *a, const struct path *b);
 
-/* What class protected asks for: not PATH_APART_NOT. */
-bool path_disjoint(const struct path *a, const struct path *b);
-
 /*
  * How many things two paths to the same peer share: the local address, the way between (the same
  * relay; or both direct), the remote address (of direct ones). For where apartness does not decide.

@@ -558,21 +558,6 @@ void prober_announce(struct prober *prober)
 			(void)send_request(prober, &prober->paths[i], DP_PROBE_LEN);
 }
 
-int prober_probe_mtu(struct prober *prober, uint16_t node, uint8_t number, uint16_t payload)
-{
-	struct probed *path = path_find(prober, node, number);
-	int rc;
-
-	if (!path)
-		return -ENOENT;
-	if (payload < DP_PROBE_LEN || payload > PROBE_PAYLOAD_MAX)
-		return -EINVAL;
-	rc = send_request(prober, path, payload);
-	if (!rc && payload > DP_PROBE_LEN)
-		padded_sent(prober, path);
-	return rc;
-}
-
 static void search_begin(struct prober *prober, struct probed *path, const struct search *search)
 {
 	const uint16_t known = path->payload;
@@ -612,13 +597,6 @@ int prober_confirm_mtu(struct prober *prober, uint16_t node, uint8_t number)
 	search.most = path->search.most;
 	search_begin(prober, path, &search);
 	return 0;
-}
-
-uint16_t prober_payload(uint8_t ip_family, uint16_t packet)
-{
-	const uint16_t headers = ip_family == IP_V4 ? 20 + 8 : 40 + 8;
-
-	return packet > headers ? (uint16_t)(packet - headers) : 0;
 }
 
 int prober_get(const struct prober *prober, uint16_t node, uint8_t number,

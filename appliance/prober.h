@@ -86,9 +86,6 @@ int prober_tune(struct prober *prober, uint16_t node, uint8_t path, uint32_t int
 /* One on every path at once: a role change should not wait. */
 void prober_announce(struct prober *prober);
 
-/* One request of this UDP payload (DP_PROBE_LEN to 65507 bytes) now. 0 or -errno: -EMSGSIZE... */
-int prober_probe_mtu(struct prober *prober, uint16_t node, uint8_t path, uint16_t payload);
-
 /*
  * Find the longest payload from `least` to `most` that the path carries, slowly. A search that is
  * under way begins anew. 0, -ENOENT, -EINVAL.
@@ -101,9 +98,6 @@ int prober_search_mtu(struct prober *prober, uint16_t node, uint8_t path, uint16
  * search is done again. Nothing if one is under way, or none has ended with a length. -ENOENT.
  */
 int prober_confirm_mtu(struct prober *prober, uint16_t node, uint8_t path);
-
-/* UDP payload that a packet of this length has, IP header included; 0 if it has no room for it. */
-uint16_t prober_payload(uint8_t ip_family, uint16_t packet);
 
 struct prober_status {
 	uint64_t sent, failed; /* requests; sends that the kernel refused */

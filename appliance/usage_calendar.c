@@ -11,13 +11,6 @@
 
 const char usage_version[] = NETPAS_VERSION;
 
-const char *const usage_span_names[USAGE_SPAN_MAX] = {
-	[USAGE_SLOT] = "slot",
-	[USAGE_HOUR] = "hour",
-	[USAGE_DAY] = "day",
-	[USAGE_MONTH] = "month",
-};
-
 static int64_t floor_to(int64_t t, int64_t unit)
 {
 	const int64_t rest = t % unit;

@@ -18,7 +18,6 @@ enum usage_span {
 	USAGE_MONTH,
 	USAGE_SPAN_MAX,
 };
-extern const char *const usage_span_names[USAGE_SPAN_MAX]; /* "slot", ... */
 
 /* Begin of the span that t is in, and of the next one. t may be before 1970. */
 int64_t usage_begin(enum usage_span span, int64_t t);

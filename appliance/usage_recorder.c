@@ -68,11 +68,6 @@ void usage_recorder_free(struct usage_recorder *recorder)
 	free(recorder);
 }
 
-int64_t usage_recorder_slot(const struct usage_recorder *recorder)
-{
-	return recorder->period.n && !recorder->period.closed ? recorder->period.slot : -1;
-}
-
 /* ---- what is known of each key ---- */
 
 static uint64_t hash_of(const struct usage_key *key)

@@ -42,7 +42,4 @@ int usage_recorder_take(struct usage_recorder *recorder, const struct usage_mome
 int usage_recorder_list(const struct usage_recorder *recorder, struct usage_stored **ret_list,
 			size_t *ret_n);
 
-/* The slot that is being recorded; -1: none. */
-int64_t usage_recorder_slot(const struct usage_recorder *recorder);
-
 #endif

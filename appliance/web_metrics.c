@@ -10,7 +10,7 @@
 #define G METRIC_G
 #define C METRIC_C
 
-const char *const web_refusal_names[WEB_REFUSAL_MAX] = {
+static const char *const refusal_names[WEB_REFUSAL_MAX] = {
 	[WEB_REFUSAL_ADDRESS] = "address", [WEB_REFUSAL_CONNECTIONS] = "connections",
 	[WEB_REFUSAL_TOKEN] = "token",	   [WEB_REFUSAL_SLOW] = "slow",
 	[WEB_REFUSAL_REQUEST] = "request",
@@ -504,7 +504,7 @@ static void print_web(struct metric_writer *p, const struct web_counts *counts)
 		      "Connections and requests refused, by reason.");
 	for (size_t i = 0; i < WEB_REFUSAL_MAX; i++) {
 		metric_begin(p);
-		metric_label(p, "reason", web_refusal_names[i]);
+		metric_label(p, "reason", refusal_names[i]);
 		metric_value(p, (double)counts->refused[i]);
 	}
 }

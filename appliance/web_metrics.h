@@ -19,7 +19,6 @@ enum web_refusal {
 	WEB_REFUSAL_REQUEST, /* no such path or method, too large */
 	WEB_REFUSAL_MAX,
 };
-extern const char *const web_refusal_names[WEB_REFUSAL_MAX];
 
 struct web_counts {
 	uint64_t requests; /* answered with what was asked for */

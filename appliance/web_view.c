@@ -66,7 +66,8 @@ static json_t *make_direction(const json_t *report, const char *name)
 	return to;
 }
 
-json_t *web_view_drill(const char *id, const json_t *report)
+/* The short form of a drill's report. */
+static json_t *short_drill(const char *id, const json_t *report)
 {
 	const char *const keys[] = { "scenario", "began", "verdict", "operator", "what" };
 	json_t *drill = json_object();
@@ -120,7 +121,7 @@ static bool read_drills(struct web_view *view, const char *dir)
 			json_t *report = read ? NULL : drill_store_get(dir, ids[i]);
 
 			if (report)
-				drill = web_view_drill(ids[i], report);
+				drill = short_drill(ids[i], report);
 			all = all && !read;
 			read = true;
 			json_decref(report);

@@ -28,7 +28,4 @@ void web_view_free(struct web_view *view);
  */
 json_t *web_view_make(struct web_view *view, struct daemon *daemon);
 
-/* The short form of a drill's report, as in drills. */
-json_t *web_view_drill(const char *id, const json_t *report);
-
 #endif

@@ -23,7 +23,8 @@ static bool number_parse(const char *text, uint64_t *ret_number)
 	return text && sscanf(text, "%18" SCNu64, ret_number) == 1;
 }
 
-bool memory_parse_info(const char *text, uint64_t *ret_total_kib, uint64_t *ret_available_kib)
+/* MemTotal and MemAvailable; false if the text does not say. */
+static bool info_parse(const char *text, uint64_t *ret_total_kib, uint64_t *ret_available_kib)
 {
 	uint64_t total, available;
 
@@ -35,7 +36,8 @@ bool memory_parse_info(const char *text, uint64_t *ret_total_kib, uint64_t *ret_
 	return true;
 }
 
-bool memory_parse_pressure(const char *text, unsigned int *ret_full10)
+/* Of the line "full": avg10, in hundredths of a percent; false if the text does not say. */
+static bool pressure_parse(const char *text, unsigned int *ret_full10)
 {
 	const char *full = line_find(text, "full avg10=");
 	unsigned int percent, hundredths;
@@ -52,7 +54,7 @@ bool memory_short(const char *info, const char *pressure, char *reason, size_t s
 	uint64_t total, available, enough;
 	unsigned int full10;
 
-	if (info && memory_parse_info(info, &total, &available)) {
+	if (info && info_parse(info, &total, &available)) {
 		enough = total / 100 * MEMORY_AVAILABLE_PERCENT;
 		if (enough > MEMORY_AVAILABLE_ENOUGH_KIB)
 			enough = MEMORY_AVAILABLE_ENOUGH_KIB;
@@ -62,8 +64,7 @@ bool memory_short(const char *info, const char *pressure, char *reason, size_t s
 			return true;
 		}
 	}
-	if (pressure && memory_parse_pressure(pressure, &full10) &&
-	    full10 >= MEMORY_STALL_PERCENT * 100) {
+	if (pressure && pressure_parse(pressure, &full10) && full10 >= MEMORY_STALL_PERCENT * 100) {
 		snprintf(reason, size,
 			 "all tasks waited for memory %u.%02u %% of the last ten seconds",
 			 full10 / 100, full10 % 100);

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /*
  * Short: less than 4 % available (or than 128 MiB, where that is less), so that the next burst of
@@ -15,12 +14,6 @@
 #define MEMORY_AVAILABLE_PERCENT 4
 #define MEMORY_AVAILABLE_ENOUGH_KIB (128 * 1024)
 #define MEMORY_STALL_PERCENT 20
-
-/* Of MemTotal and MemAvailable; false if the text does not say. */
-bool memory_parse_info(const char *text, uint64_t *ret_total_kib, uint64_t *ret_available_kib);
-
-/* Of the line "full": avg10, in hundredths of a percent; false if the text does not say. */
-bool memory_parse_pressure(const char *text, unsigned int *ret_full10);
 
 /* The texts may be NULL: not to be had, no evidence. True with a reason if memory is short. */
 bool memory_short(const char *info, const char *pressure, char *reason, size_t size);

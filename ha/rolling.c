@@ -83,7 +83,7 @@ int rolling_words_add(struct rolling_words *words, const char *word)
 	return 0;
 }
 
-void rolling_words_free(struct rolling_words *words)
+static void words_free(struct rolling_words *words)
 {
 	free(words->v);
 	*words = (struct rolling_words){ 0 };
@@ -142,9 +142,9 @@ static bool because(char reason[static ROLLING_REASON_LEN], const char *fmt, ...
 
 void rolling_view_fini(struct rolling_view *view)
 {
-	rolling_words_free(&view->tunnels);
-	rolling_words_free(&view->programs);
-	rolling_words_free(&view->problems);
+	words_free(&view->tunnels);
+	words_free(&view->programs);
+	words_free(&view->problems);
 	*view = (struct rolling_view){ 0 };
 }
 

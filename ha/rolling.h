@@ -31,7 +31,6 @@ struct rolling_words {
 };
 
 int rolling_words_add(struct rolling_words *words, const char *word); /* 0, -ENOMEM */
-void rolling_words_free(struct rolling_words *words);
 
 /* Whether the program on disk, tried, would do on that gateway. */
 enum rolling_trial {

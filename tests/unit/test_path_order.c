@@ -81,7 +81,7 @@ static void check_partner(const struct sim *sim, uint8_t of, uint8_t second)
 	if (second != DP_NO_PATH) {
 		assert_in_range(second, 0, sim->n - 1);
 		apart = path_apart(&sim->paths[of], &sim->paths[second]);
-		assert_true(path_disjoint(&sim->paths[of], &sim->paths[second]));
+		assert_true(path_apart(&sim->paths[of], &sim->paths[second]) != PATH_APART_NOT);
 	}
 	for (uint8_t i = 0; i < sim->n; i++) {
 		enum path_apart other = path_apart(&sim->paths[of], &sim->paths[i]);
