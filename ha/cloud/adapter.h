@@ -44,6 +44,15 @@ int cloud_take_status(struct cloud_session *session, const char *what,
 int cloud_take_word(struct cloud_session *session, const char *what,
 		    struct cloud_response *response, char **ret_word);
 
+/*
+ * What a metadata service says of the instance's role; frees the response. The role's name: -ENOENT
+ * if the instance has none, of this kind ("IAM"). Its keys, until they expire: JSON with these fields.
+ */
+int cloud_take_role(struct cloud_session *session, const char *kind,
+		    struct cloud_response *response, char **ret_role);
+int cloud_take_role_keys(struct cloud_session *session, struct cloud_response *response,
+			 const char *id, const char *secret, const char *token);
+
 /* Set session->error, with all that is secret taken out, and return the error. */
 int cloud_fail(struct cloud_session *session, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -67,6 +76,9 @@ int cloud_keys_set(struct cloud_session *session, const char *id, const char *se
 		   const char *token, int64_t expires_s);
 /* "2026-11-22T13:00:00Z" -> UNIX time, 0 if it is none. */
 int64_t cloud_time(const char *text);
+
+/* Of a URL, as it is signed: without a path, with a port that is not 443. NULL: none, or no memory. */
+char *cloud_host(const char *url);
 
 /* The word's value, or what stands in its place. */
 const char *cloud_word(const struct cloud_session *session, enum cloud_word word,

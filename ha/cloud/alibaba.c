@@ -22,73 +22,50 @@
 
 /* ---- keys: of the instance's RAM role, by the metadata service in security hardened mode ---- */
 
-static int metadata_word(struct cloud_session *session, struct cloud_request *request,
-			 const char *what, char **ret_word)
+static int metadata(struct cloud_session *session, enum cloud_method method, const char *token,
+		    const char *path, const char *name, struct cloud_response *ret_response)
 {
-	struct cloud_response response;
-	int rc = cloud_send(session, request, &response);
+	struct cloud_request request;
 
-	return rc ? rc : cloud_take_word(session, what, &response, ret_word);
-}
-
-static void metadata_request(const struct cloud_session *session, struct cloud_request *request,
-			     enum cloud_method method, const char *token, const char *path,
-			     const char *name)
-{
 	cloud_request_init(
-		request, method,
+		&request, method,
 		cloud_text("%s/latest/%s%s",
 			   cloud_word(session, CLOUD_WORD_METADATA, "http://100.100.100.200"), path,
 			   name),
 		method == CLOUD_PUT ? strdup("") : NULL);
-	request->metadata = true;
+	request.metadata = true;
 	if (token)
-		cloud_request_header(request, "x-aliyun-ecs-metadata-token: %s", token);
+		cloud_request_header(&request, "x-aliyun-ecs-metadata-token: %s", token);
 	else
-		cloud_request_header(request, "x-aliyun-ecs-metadata-token-ttl-seconds: %d",
+		cloud_request_header(&request, "x-aliyun-ecs-metadata-token-ttl-seconds: %d",
 				     TOKEN_TTL_S);
+	return cloud_send(session, &request, ret_response);
 }
 
 static int alibaba_keys(struct cloud_session *session)
 {
 	static const char path[] = "meta-data/ram/security-credentials/";
 	struct cloud_response response;
-	struct cloud_request request;
 	char *token = NULL, *role = NULL;
-	json_t *json = NULL;
 	int rc;
 
 	if (session->config->words[CLOUD_WORD_CREDENTIALS])
 		return cloud_keys_file(session, "access_key_id", "access_key_secret",
 				       "security_token");
-	metadata_request(session, &request, CLOUD_PUT, NULL, "api/token", "");
-	rc = metadata_word(session, &request, "metadata token", &token);
-	if (!rc) {
-		metadata_request(session, &request, CLOUD_GET, token, path, "");
-		rc = metadata_word(session, &request, "role of this instance", &role);
-	}
-	if (rc == -ENOENT)
-		(void)cloud_fail(session, rc,
-				 "this instance has no RAM role: attach one, or give a "
-				 "credentials file");
-	if (!rc) {
-		metadata_request(session, &request, CLOUD_GET, token, path, role);
-		rc = cloud_send(session, &request, &response);
-	}
+	rc = metadata(session, CLOUD_PUT, NULL, "api/token", "", &response);
 	if (!rc)
-		rc = cloud_take_json(session, "keys of this instance's role", &response, &json);
-	if (!rc && (!*cloud_string(json, "AccessKeyId") || !*cloud_string(json, "AccessKeySecret")))
-		rc = cloud_fail(session, -EBADMSG, "keys of this instance's role: %.60s",
-				*cloud_string(json, "Code") ? cloud_string(json, "Code")
-							    : "there are none in the answer");
+		rc = cloud_take_word(session, "metadata token", &response, &token);
 	if (!rc)
-		rc = cloud_keys_set(session, cloud_string(json, "AccessKeyId"),
-				    cloud_string(json, "AccessKeySecret"),
-				    cloud_string(json, "SecurityToken"),
-				    cloud_time(cloud_string(json, "Expiration")));
+		rc = metadata(session, CLOUD_GET, token, path, "", &response);
+	if (!rc)
+		rc = cloud_take_role(session, "RAM", &response, &role);
+	if (!rc)
+		rc = metadata(session, CLOUD_GET, token, path, role, &response);
+	if (!rc)
+		rc = cloud_take_role_keys(session, &response, "AccessKeyId", "AccessKeySecret",
+					  "SecurityToken");
 	free(token);
 	free(role);
-	json_decref(json);
 	return rc;
 }
 
@@ -175,17 +152,15 @@ static int call(struct cloud_session *session, const char *action,
 		const struct parameter *parameters, size_t n, json_t **ret_json)
 {
 	const char *given = session->config->words[CLOUD_WORD_ENDPOINT];
-	char *query = make_query(parameters, n), *host = NULL;
+	char *query = make_query(parameters, n), *host;
 	char *url = given ? strdup(given)
 			  : cloud_text("https://vpc.%s.aliyuncs.com",
 				       session->config->words[CLOUD_WORD_REGION]);
 	struct cloud_response response;
 	struct cloud_request request;
-	const char *start = url ? strstr(url, "://") : NULL;
 	int rc;
 
-	if (start)
-		host = strndup(start + 3, strcspn(start + 3, "/"));
+	host = cloud_host(url);
 	cloud_request_init(&request, CLOUD_POST,
 			   url && query ? cloud_text("%s/?%s", url, query) : NULL, strdup(""));
 	sign(session, &request, host ? host : "", action, query ? query : "");

@@ -45,7 +45,6 @@ static int aws_keys(struct cloud_session *session)
 	struct cloud_response response;
 	struct cloud_request request;
 	char *token = NULL, *role = NULL;
-	json_t *json = NULL;
 	int rc;
 
 	if (session->config->words[CLOUD_WORD_CREDENTIALS])
@@ -61,27 +60,14 @@ static int aws_keys(struct cloud_session *session)
 	if (!rc)
 		rc = metadata_get(session, token, "", &response);
 	if (!rc)
-		rc = cloud_take_word(session, "role of this instance", &response, &role);
-	if (rc == -ENOENT)
-		(void)cloud_fail(session, rc,
-				 "this instance has no IAM role: attach one, or give a "
-				 "credentials file");
+		rc = cloud_take_role(session, "IAM", &response, &role);
 	if (!rc)
 		rc = metadata_get(session, token, role, &response);
 	if (!rc)
-		rc = cloud_take_json(session, "keys of this instance's role", &response, &json);
-	if (!rc && (!*cloud_string(json, "AccessKeyId") || !*cloud_string(json, "SecretAccessKey")))
-		rc = cloud_fail(session, -EBADMSG, "keys of this instance's role: %.60s",
-				*cloud_string(json, "Code") ? cloud_string(json, "Code")
-							    : "there are none in the answer");
-	if (!rc)
-		rc = cloud_keys_set(session, cloud_string(json, "AccessKeyId"),
-				    cloud_string(json, "SecretAccessKey"),
-				    cloud_string(json, "Token"),
-				    cloud_time(cloud_string(json, "Expiration")));
+		rc = cloud_take_role_keys(session, &response, "AccessKeyId", "SecretAccessKey",
+					  "Token");
 	free(token);
 	free(role);
-	json_decref(json);
 	return rc;
 }
 
@@ -121,18 +107,15 @@ static void sign(struct cloud_session *session, struct cloud_request *request, c
 		free(headers[i]);
 }
 
-/* Where the API is, and the host that is signed: without a path, with a port that is not 443. */
-static char *endpoint(const struct cloud_session *session, char **ret_host)
+/* Where the API is. */
+static char *endpoint(const struct cloud_session *session)
 {
 	const char *region = session->config->words[CLOUD_WORD_REGION];
 	const char *given = session->config->words[CLOUD_WORD_ENDPOINT];
-	char *url = given ? strdup(given)
-			  : cloud_text("https://ec2.%s.amazonaws.com%s", region,
-				       strncmp(region, "cn-", 3) ? "" : ".cn");
-	const char *host = url ? strstr(url, "://") : NULL;
 
-	*ret_host = host ? strndup(host + 3, strcspn(host + 3, "/")) : NULL;
-	return url;
+	return given ? strdup(given)
+		     : cloud_text("https://ec2.%s.amazonaws.com%s", region,
+				  strncmp(region, "cn-", 3) ? "" : ".cn");
 }
 
 /*
@@ -145,7 +128,7 @@ static int call(struct cloud_session *session, const char *action, char *paramet
 	struct cloud_response response;
 	struct cloud_request request;
 	json_t *document = NULL, *root = NULL, *error;
-	char *host = NULL, *url = endpoint(session, &host);
+	char *url = endpoint(session), *host = cloud_host(url);
 	unsigned int status;
 	int rc;
 

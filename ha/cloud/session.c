@@ -61,6 +61,13 @@ char *cloud_encode(const char *text)
 	return result;
 }
 
+char *cloud_host(const char *url)
+{
+	const char *start = url ? strstr(url, "://") : NULL;
+
+	return start ? strndup(start + 3, strcspn(start + 3, "/")) : NULL;
+}
+
 /* ---- requests ---- */
 
 void cloud_request_init(struct cloud_request *request, enum cloud_method method, char *url,
@@ -410,6 +417,43 @@ int cloud_keys_file(struct cloud_session *session, const char *id, const char *s
 	else
 		rc = cloud_keys_set(session, cloud_string(json, id), cloud_string(json, secret),
 				    token ? cloud_string(json, token) : NULL, 0);
+	json_decref(json);
+	return rc;
+}
+
+int cloud_take_role(struct cloud_session *session, const char *kind,
+		    struct cloud_response *response, char **ret_role)
+{
+	const int rc = cloud_take_word(session, "role of this instance", response, ret_role);
+
+	if (rc == -ENOENT)
+		(void)cloud_fail(session, rc,
+				 "this instance has no %s role: attach one, or give a "
+				 "credentials file",
+				 kind);
+	return rc;
+}
+
+int cloud_take_role_keys(struct cloud_session *session, struct cloud_response *response,
+			 const char *id, const char *secret, const char *token)
+{
+	static const char what[] = "keys of this instance's role";
+	json_t *json = NULL;
+	int64_t expires_s;
+	int rc = cloud_take_json(session, what, response, &json);
+
+	if (rc)
+		return rc;
+	expires_s = cloud_time(cloud_string(json, "Expiration"));
+	if (!expires_s)
+		expires_s = json_integer_value(json_object_get(json, "ExpiredTime"));
+	if (!*cloud_string(json, id) || !*cloud_string(json, secret))
+		rc = cloud_fail(session, -EBADMSG, "%s: %.60s", what,
+				*cloud_string(json, "Code") ? cloud_string(json, "Code")
+							    : "there are none in the answer");
+	else
+		rc = cloud_keys_set(session, cloud_string(json, id), cloud_string(json, secret),
+				    cloud_string(json, token), expires_s);
 	json_decref(json);
 	return rc;
 }

@@ -35,7 +35,6 @@ static int metadata_get(struct cloud_session *session, const char *role,
 static int tencent_keys(struct cloud_session *session)
 {
 	struct cloud_response response;
-	json_t *json = NULL;
 	char *role = NULL;
 	int rc;
 
@@ -43,24 +42,13 @@ static int tencent_keys(struct cloud_session *session)
 		return cloud_keys_file(session, "secret_id", "secret_key", "token");
 	rc = metadata_get(session, "", &response);
 	if (!rc)
-		rc = cloud_take_word(session, "role of this instance", &response, &role);
-	if (rc == -ENOENT)
-		(void)cloud_fail(session, rc,
-				 "this instance has no CAM role: attach one, or give a "
-				 "credentials file");
+		rc = cloud_take_role(session, "CAM", &response, &role);
 	if (!rc)
 		rc = metadata_get(session, role, &response);
 	if (!rc)
-		rc = cloud_take_json(session, "keys of this instance's role", &response, &json);
-	if (!rc && (!*cloud_string(json, "TmpSecretId") || !*cloud_string(json, "TmpSecretKey")))
-		rc = cloud_fail(session, -EBADMSG,
-				"keys of this instance's role: there are none in the answer");
-	if (!rc)
-		rc = cloud_keys_set(session, cloud_string(json, "TmpSecretId"),
-				    cloud_string(json, "TmpSecretKey"), cloud_string(json, "Token"),
-				    json_integer_value(json_object_get(json, "ExpiredTime")));
+		rc = cloud_take_role_keys(session, &response, "TmpSecretId", "TmpSecretKey",
+					  "Token");
 	free(role);
-	json_decref(json);
 	return rc;
 }
 
@@ -104,8 +92,7 @@ static int call(struct cloud_session *session, const char *action, json_t *param
 {
 	const char *url =
 		cloud_word(session, CLOUD_WORD_ENDPOINT, "https://vpc.tencentcloudapi.com");
-	const char *start = strstr(url, "://");
-	char *host = start ? strndup(start + 3, strcspn(start + 3, "/")) : NULL;
+	char *host = cloud_host(url);
 	struct cloud_response response;
 	struct cloud_request request;
 	json_t *json = NULL, *answer, *error;

@@ -54,6 +54,9 @@ class Cloud:
         self.log = []  # (action, status)
         self.secrets = set()
         self.delay = 0.0  # of every request, at random up to this
+        self.keys = {}  # or tokens that were given out: what they are good for
+        self.serial = 0  # of the last of them
+        self.lying = False  # says "done", and does nothing
 
     def fault(self, kind, action="", times=1, seconds=0.0):
         with self.lock:
@@ -66,6 +69,10 @@ class Cloud:
                     fault.times -= 1
                     return fault
         return None
+
+    def expire(self):
+        with self.lock:
+            self.keys.clear()
 
     def count(self, *actions):
         with self.lock:

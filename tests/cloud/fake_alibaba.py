@@ -21,9 +21,7 @@ class Alibaba(Cloud):
         self.tags = {}
         self.routes = {("vtb-1", "10.2.0.0/16"): "eni-other", ("vtb-2", "10.3.0.0/16"): None}
         self.havips = {"havip-1": ["eni-other"]}
-        self.keys, self.imds, self.nonces = {}, {}, set()
-        self.serial = 0
-        self.lying = False
+        self.imds, self.nonces = {}, set()
 
     def config(self, node, base):
         other = "fra-b" if node == "fra-a" else "fra-a"
@@ -52,10 +50,6 @@ class Alibaba(Cloud):
     def steal(self):
         with self.lock:
             self.routes[("vtb-1", "10.2.0.0/16")] = "eni-other"
-
-    def expire(self):
-        with self.lock:
-            self.keys.clear()
 
     def action(self, request):
         if request.path.startswith("/md/"):

@@ -22,10 +22,7 @@ class Aws(Cloud):
                        ("rtb-2", "fd00:10:2::/48"): None}
         self.addresses = {"172.16.1.254": "eni-other"}
         self.public = {"eipalloc-1": None}
-        self.keys = {}  # access key id -> (secret, token, node)
         self.imds = {}
-        self.serial = 0
-        self.lying = False
 
     def config(self, node, base):
         return {
@@ -57,10 +54,6 @@ class Aws(Cloud):
     def steal(self):
         with self.lock:
             self.routes[("rtb-1", "10.2.0.0/16")] = "eni-other"
-
-    def expire(self):
-        with self.lock:
-            self.keys.clear()
 
     # ---- requests ----
 

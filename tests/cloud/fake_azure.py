@@ -22,8 +22,6 @@ class Azure(Cloud):
         self.tables = {}
         self.version = 0
         self.updating = {}  # table -> until when
-        self.tokens = {}
-        self.lying = False
         for name in ("table-1", "table-2"):
             self.tables[name] = {
                 "name": name, "id": ROOT + name, "location": "westeurope",
@@ -81,10 +79,6 @@ class Azure(Cloud):
                     route["properties"]["nextHopIpAddress"] = "172.16.1.9"
             self.touch("table-2")
 
-    def expire(self):
-        with self.lock:
-            self.tokens.clear()
-
     def action(self, request):
         return "metadata" if request.path.startswith("/md/") else request.method
 
@@ -102,13 +96,13 @@ class Azure(Cloud):
                  request.args.get("api-version") == "2018-02-01", 400, "invalid_request", "query")
             self.version += 1
             token = "eyJ0eXAiOiJKV1Qi.%s.%d" % (node, self.version)
-            self.tokens[token] = node
+            self.keys[token] = node
             self.secrets.add(token)
             return 200, headers, json.dumps(
                 {"access_token": token, "expires_on": str(int(time.time()) + 3600),
                  "resource": "https://management.azure.com/", "token_type": "Bearer"})
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        need(scheme == "Bearer" and token in self.tokens, 401, "InvalidAuthenticationToken",
+        need(scheme == "Bearer" and token in self.keys, 401, "InvalidAuthenticationToken",
              "The access token is invalid: " + token)
         need(request.args.get("api-version") == "2023-09-01", 400, "InvalidApiVersion", "version")
         name = request.path[len(ROOT):]

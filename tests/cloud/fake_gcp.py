@@ -20,9 +20,6 @@ class Gcp(Cloud):
         super().__init__()
         self.routes = {"default-route-1": {"name": "default-route-1", "destRange": "0.0.0.0/0",
                                            "priority": 1000}}
-        self.tokens = set()
-        self.serial = 0
-        self.lying = False
 
     def config(self, node, base):
         return {"provider": "gcp",
@@ -71,10 +68,6 @@ class Gcp(Cloud):
             if self.claims():
                 self.put_claim("fra-b", 1)
 
-    def expire(self):
-        with self.lock:
-            self.tokens.clear()
-
     def action(self, request):
         return "metadata" if request.path.startswith("/md/") else request.method
 
@@ -91,12 +84,12 @@ class Gcp(Cloud):
                  "notFound", rest)
             self.serial += 1
             token = "ya29.%s.%d" % (node, self.serial)
-            self.tokens.add(token)
+            self.keys[token] = node
             self.secrets.add(token)
             return 200, headers, json.dumps(
                 {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        need(scheme == "Bearer" and token in self.tokens, 401, "authError",
+        need(scheme == "Bearer" and token in self.keys, 401, "authError",
              "Invalid Credentials: " + token)
         operation = json.dumps({"kind": "compute#operation", "status": "PENDING", "name": "op-1"})
         if request.method == "GET":

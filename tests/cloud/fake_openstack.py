@@ -19,9 +19,6 @@ class Openstack(Cloud):
 
     def __init__(self, nodes):
         super().__init__()
-        self.tokens = {}
-        self.serial = 0
-        self.lying = False
         self.ports = {"port-" + n: {
             "id": "port-" + n, "revision_number": 1, "tags": ["blue"],
             "allowed_address_pairs": [{"ip_address": "10.9.9.0/24", "mac_address": "02:00:00:00:00:01"}],
@@ -72,10 +69,6 @@ class Openstack(Cloud):
                                                  if a["ip_address"] != VIPS[0]]
                 port["revision_number"] += 1
 
-    def expire(self):
-        with self.lock:
-            self.tokens.clear()
-
     def action(self, request):
         if request.path == "/v3/auth/tokens":
             return "token"
@@ -95,7 +88,7 @@ class Openstack(Cloud):
                  "The request you have made requires authentication: " + given["secret"])
             self.serial += 1
             token = "gAAAAAB-%s-%d" % (given["id"], self.serial)
-            self.tokens[token] = given["id"]
+            self.keys[token] = given["id"]
             self.secrets.add(token)
             headers["X-Subject-Token"] = token
             base = self.base.replace("http:", "https:") if "https" in request.headers.get(
@@ -109,7 +102,7 @@ class Openstack(Cloud):
                         {"interface": "public", "region_id": "RegionTwo", "url": "https://10.0.0.2"},
                         {"interface": "public", "region_id": "RegionOne",
                          "url": base + "/network/"}]}]}})
-        need(request.headers.get("x-auth-token") in self.tokens, 401, "Unauthorized",
+        need(request.headers.get("x-auth-token") in self.keys, 401, "Unauthorized",
              "token " + request.headers.get("x-auth-token", ""))
         need(request.path.startswith("/network/v2.0/ports/"), 404, "NotFound", request.path)
         name, _, tail = request.path[len("/network/v2.0/ports/"):].partition("/")

@@ -25,9 +25,7 @@ class Tencent(Cloud):
                      for n in nodes}
         self.routes = {"rtb-1": {11: ["10.2.0.0/16", "NORMAL_CVM", "172.16.1.9"],
                                  12: ["0.0.0.0/0", "NAT", "nat-1"]}, "rtb-2": {}}
-        self.keys = {}
         self.serial = 100
-        self.lying = False
 
     def config(self, node, base):
         other = "fra-b" if node == "fra-a" else "fra-a"
@@ -63,10 +61,6 @@ class Tencent(Cloud):
     def steal(self):
         with self.lock:
             self.routes["rtb-1"][11][2] = "172.16.1.9"
-
-    def expire(self):
-        with self.lock:
-            self.keys.clear()
 
     def action(self, request):
         if request.path.startswith("/md/"):
