@@ -116,16 +116,21 @@ bool view_time(const json_t *object, const char *path, double *ret_s)
 
 /* ---- tables ---- */
 
+void metric_keys(struct metric_writer *p, const struct metric_key *keys, const json_t *object)
+{
+	for (; keys && keys->label; keys++)
+		metric_label(p, keys->label, view_text(object, keys->member));
+}
+
 static void print_row(struct metric_writer *p, const struct metric_row *row, const json_t *object,
-		      metric_label_fn *labels)
+		      const struct metric_key *keys)
 {
 	double number;
 
 	if (!view_number(object, row->path, &number))
 		return;
 	metric_begin(p);
-	if (labels)
-		labels(p, object);
+	metric_keys(p, keys, object);
 	if (row->label)
 		metric_label(p, row->label, row->text);
 	if (row->label2)
@@ -149,7 +154,7 @@ static bool any_has(const json_t *array, const struct metric_row *rows, size_t n
 }
 
 void metric_rows(struct metric_writer *p, const struct metric_row *rows, size_t n, json_t *array,
-		 metric_label_fn *labels)
+		 const struct metric_key *keys)
 {
 	const json_t *object;
 	size_t i;
@@ -163,18 +168,18 @@ void metric_rows(struct metric_writer *p, const struct metric_row *rows, size_t 
 		for (size_t s = r; s < r + same; s++)
 			json_array_foreach(array, i, object)
 			{
-				print_row(p, &rows[s], object, labels);
+				print_row(p, &rows[s], object, keys);
 			}
 	}
 }
 
 void metric_object(struct metric_writer *p, const struct metric_row *rows, size_t n, json_t *object,
-		   metric_label_fn *labels)
+		   const struct metric_key *keys)
 {
 	json_t *array = json_array();
 
 	if (object)
 		json_array_append(array, object);
-	metric_rows(p, rows, n, array, labels);
+	metric_rows(p, rows, n, array, keys);
 	json_decref(array);
 }

@@ -67,12 +67,17 @@ struct metric_row {
 		NAME, METRIC_COUNTER, HELP, PATH, SCALE, NULL, NULL, NULL, NULL \
 	}
 
-typedef void metric_label_fn(struct metric_writer *p, const json_t *object);
+/* Labels that are members of the object itself, texts; a list of them ends with one that is {NULL}. */
+struct metric_key {
+	const char *label, *member;
+};
 
-/* All rows for all objects of an array; of one object. labels may be NULL. */
+void metric_keys(struct metric_writer *p, const struct metric_key *keys, const json_t *object);
+
+/* All rows for all objects of an array; of one object. keys may be NULL. */
 void metric_rows(struct metric_writer *p, const struct metric_row *rows, size_t n, json_t *array,
-		 metric_label_fn *labels);
+		 const struct metric_key *keys);
 void metric_object(struct metric_writer *p, const struct metric_row *rows, size_t n, json_t *object,
-		   metric_label_fn *labels);
+		   const struct metric_key *keys);
 
 #endif

@@ -155,59 +155,24 @@ static const struct metric_row drill_rows[] = {
 
 /* ---- labels ---- */
 
-static void label_tunnel(struct metric_writer *p, const json_t *tunnel)
-{
-	metric_label(p, "interface", view_text(tunnel, "interface"));
-	metric_label(p, "peer", view_text(tunnel, "peer"));
-	metric_label(p, "site", view_text(tunnel, "site"));
-	metric_label(p, "class", view_text(tunnel, "class"));
-}
-
-static void label_partner(struct metric_writer *p, const json_t *partner)
-{
-	metric_label(p, "partner", view_text(partner, "name"));
-}
-
-static void label_site(struct metric_writer *p, const json_t *site)
-{
-	metric_label(p, "site", view_text(site, "name"));
-}
-
-static void label_peer(struct metric_writer *p, const json_t *peer)
-{
-	metric_label(p, "peer", view_text(peer, "peer"));
-}
-
+static const struct metric_key tunnel_keys[] = {
+	{ "interface", "interface" }, { "peer", "peer" }, { "site", "site" },
+	{ "class", "class" },	      { NULL, NULL },
+};
+static const struct metric_key partner_keys[] = { { "partner", "name" }, { NULL, NULL } };
+static const struct metric_key site_keys[] = { { "site", "name" }, { NULL, NULL } };
+static const struct metric_key peer_keys[] = { { "peer", "peer" }, { NULL, NULL } };
 /* Of what flat_paths() has made. */
-static void label_path(struct metric_writer *p, const json_t *path)
-{
-	char number[24];
-	double n = 0;
-
-	(void)view_number(path, "path", &n); /* every path has one */
-	snprintf(number, sizeof(number), "%.0f", n);
-	metric_label(p, "peer", view_text(path, "peer"));
-	metric_label(p, "path", number);
-	metric_label(p, "local", view_text(path, "local"));
-	metric_label(p, "remote", view_text(path, "remote"));
-	metric_label(p, "relay", view_text(path, "relay"));
-}
-
-static void label_relayed(struct metric_writer *p, const json_t *relayed)
-{
-	metric_label(p, "from", view_text(relayed, "from"));
-	metric_label(p, "to", view_text(relayed, "to"));
-}
-
-static void label_run(struct metric_writer *p, const json_t *run)
-{
-	metric_label(p, "program", view_text(run, "program"));
-}
-
-static void label_drill(struct metric_writer *p, const json_t *drill)
-{
-	metric_label(p, "scenario", view_text(drill, "scenario"));
-}
+static const struct metric_key path_keys[] = {
+	{ "peer", "peer" },	{ "path", "number" }, { "local", "local" },
+	{ "remote", "remote" }, { "relay", "relay" }, { NULL, NULL },
+};
+static const struct metric_key relayed_keys[] = { { "from", "from" },
+						  { "to", "to" },
+						  { NULL, NULL } };
+static const struct metric_key run_keys[] = { { "program", "program" }, { NULL, NULL } };
+static const struct metric_key drill_keys[] = { { "scenario", "scenario" }, { NULL, NULL } };
+static const struct metric_key process_keys[] = { { "process", "process" }, { NULL, NULL } };
 
 /* ---- what is no table ---- */
 
@@ -387,7 +352,9 @@ static void print_all_counters(struct metric_writer *p, json_t *status, json_t *
 static json_t *flat_paths(json_t *peers)
 {
 	json_t *list = json_array(), *peer, *path, *copy;
+	char number[24];
 	size_t i, j;
+	double n;
 
 	json_array_foreach(peers, i, peer)
 	{
@@ -396,6 +363,10 @@ static json_t *flat_paths(json_t *peers)
 		json_array_foreach(json_object_get(peer, "paths"), j, path)
 		{
 			copy = json_copy(path);
+			n = 0;
+			(void)view_number(path, "path", &n); /* every path has one */
+			snprintf(number, sizeof(number), "%.0f", n);
+			json_object_set_new(copy, "number", json_string(number));
 			json_object_set(copy, "peer", json_object_get(peer, "peer"));
 			json_object_set_new(
 				copy, "in_use",
@@ -419,7 +390,7 @@ static void print_path_states(struct metric_writer *p, json_t *paths)
 	json_array_foreach(paths, i, path) for (size_t s = 0; s < COUNT(states); s++)
 	{
 		metric_begin(p);
-		label_path(p, path);
+		metric_keys(p, path_keys, path);
 		metric_label(p, "state", states[s]);
 		metric_value(p, !strcmp(states[s], view_text(path, "state")));
 	}
@@ -464,11 +435,6 @@ static const struct metric_row process_rows[] = {
 	G("netpas_process_resident_memory_bytes", "rss_bytes", 1, "Resident memory, by program."),
 };
 
-static void label_process(struct metric_writer *p, const json_t *process)
-{
-	metric_label(p, "process", view_text(process, "process"));
-}
-
 /* As netpasd sees them; of itself netpas-web knows as much, and that of now. */
 static void print_processes(struct metric_writer *p, json_t *processes,
 			    const struct web_counts *counts)
@@ -490,7 +456,7 @@ static void print_processes(struct metric_writer *p, json_t *processes,
 	}
 	json_object_set_new(own, "cpu_s", json_real(counts->cpu_s));
 	json_object_set_new(own, "rss_bytes", json_integer((json_int_t)counts->rss_bytes));
-	metric_rows(p, process_rows, COUNT(process_rows), list, label_process);
+	metric_rows(p, process_rows, COUNT(process_rows), list, process_keys);
 	json_decref(list);
 }
 
@@ -523,19 +489,19 @@ void web_metrics_print(json_t *view, const struct web_counts *counts, bool open,
 	metric_object(p, view_rows, COUNT(view_rows), view, NULL);
 	print_faults(p, json_object_get(json_object_get(status, "health"), "faults"));
 	metric_object(p, partner_rows, COUNT(partner_rows), json_object_get(status, "partner"),
-		      label_partner);
+		      partner_keys);
 	metric_rows(p, tunnel_rows, COUNT(tunnel_rows), json_object_get(status, "tunnels"),
-		    label_tunnel);
-	metric_rows(p, site_rows, COUNT(site_rows), json_object_get(status, "sites"), label_site);
+		    tunnel_keys);
+	metric_rows(p, site_rows, COUNT(site_rows), json_object_get(status, "sites"), site_keys);
 	print_followed(p, json_object_get(status, "sites"));
-	metric_rows(p, peer_rows, COUNT(peer_rows), peers, label_peer);
-	metric_rows(p, path_rows, COUNT(path_rows), paths, label_path);
+	metric_rows(p, peer_rows, COUNT(peer_rows), peers, peer_keys);
+	metric_rows(p, path_rows, COUNT(path_rows), paths, path_keys);
 	print_path_states(p, paths);
 	print_programs(p, json_object_get(json_object_get(status, "dataplane"), "programs"));
 	print_all_counters(p, status, json_object_get(view, "drops"));
-	metric_rows(p, relayed_rows, COUNT(relayed_rows), relayed, label_relayed);
-	metric_rows(p, run_rows, COUNT(run_rows), json_object_get(view, "run_times"), label_run);
-	metric_rows(p, drill_rows, COUNT(drill_rows), drills, label_drill);
+	metric_rows(p, relayed_rows, COUNT(relayed_rows), relayed, relayed_keys);
+	metric_rows(p, run_rows, COUNT(run_rows), json_object_get(view, "run_times"), run_keys);
+	metric_rows(p, drill_rows, COUNT(drill_rows), drills, drill_keys);
 	web_metrics_usage(p, view);
 	print_processes(p, json_object_get(view, "processes"), counts);
 	print_web(p, counts);

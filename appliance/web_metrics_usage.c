@@ -47,10 +47,11 @@ static const struct metric_row view_rows[] = {
 	  "Pairs of subnets and class that have series of their own here."),
 };
 
-static void label_site(struct metric_writer *p, const json_t *site)
-{
-	metric_label(p, "site", view_text(site, "site"));
-}
+static const struct metric_key site_keys[] = { { "site", "site" }, { NULL, NULL } };
+static const struct metric_key pair_keys[] = {
+	{ "site", "site" },   { "local", "local" }, { "remote", "remote" },
+	{ "class", "class" }, { NULL, NULL },
+};
 
 static void print_pairs(struct metric_writer *p, json_t *pairs, const char *name, const char *out,
 			const char *in, const char *help)
@@ -68,10 +69,7 @@ static void print_pairs(struct metric_writer *p, json_t *pairs, const char *name
 		if (!view_number(pair, way ? in : out, &number))
 			continue;
 		metric_begin(p);
-		metric_label(p, "site", view_text(pair, "site"));
-		metric_label(p, "local", view_text(pair, "local"));
-		metric_label(p, "remote", view_text(pair, "remote"));
-		metric_label(p, "class", view_text(pair, "class"));
+		metric_keys(p, pair_keys, pair);
 		metric_label(p, "direction", way ? "in" : "out");
 		metric_value(p, number);
 	}
@@ -84,7 +82,7 @@ void web_metrics_usage(struct metric_writer *p, json_t *view)
 	metric_object(p, record_rows, COUNT(record_rows),
 		      json_object_get(json_object_get(view, "status"), "usage"), NULL);
 	metric_object(p, view_rows, COUNT(view_rows), usage, NULL);
-	metric_rows(p, site_rows, COUNT(site_rows), json_object_get(usage, "sites"), label_site);
+	metric_rows(p, site_rows, COUNT(site_rows), json_object_get(usage, "sites"), site_keys);
 	print_pairs(p, pairs, "netpas_usage_bytes", "out_bytes", "in_bytes",
 		    "Customers' bytes as recorded, by pair of subnets and class.");
 	print_pairs(p, pairs, "netpas_usage_packets", "out_packets", "in_packets",
