@@ -12,6 +12,7 @@ struct upgrade_machine {
 	const struct disk *disk;
 	char *const *reboot;	  /* argv; of two words */
 	unsigned int event_tries; /* a second apart, for netpasd to take news */
+	unsigned int up_s;	  /* since it was started, when this program was: its pace */
 };
 
 /* argv[0] is "upgrade". The exit code. */
