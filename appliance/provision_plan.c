@@ -270,29 +270,38 @@ static const struct key *mesh_key(const struct config *config)
 				: &config_self(config)->public_key;
 }
 
-/* The key that the box will have, and whether the mesh knows it. */
+/*
+ * The key that the box will have, and whether the mesh knows it. Without a document none is made: it may be in
+ * one that was bad and comes again. One that was made here, so that it could be put into the mesh, gives way to
+ * the document's as long as the box has never had a configuration; after that other nodes know it.
+ */
 static int plan_key(struct planner *planner)
 {
 	const struct provision_document *document = planner->document;
 	const struct provision_machine *machine = planner->machine;
 	struct provision_plan *plan = planner->plan;
+	const bool given = document && document->has_private_key;
 	struct key key;
 	char *text;
 	int ret = 0;
 
-	if (machine->private_key)
+	if (!document && !machine->private_key)
+		return 0;
+	plan->key_replaced = given && machine->private_key && !machine->configured &&
+			     !key_equal(machine->private_key, &document->private_key);
+	if (machine->private_key && !plan->key_replaced)
 		key = *machine->private_key;
-	else if (document && document->has_private_key)
+	else if (given)
 		key = document->private_key;
 	else
 		key_generate(&key);
-	plan->key_made = !machine->private_key && !(document && document->has_private_key);
+	plan->key_made = !machine->private_key && !given;
 	key_public(&key, &plan->public_key);
-	if (document && document->has_private_key && !key_equal(&key, &document->private_key))
+	if (given && !key_equal(&key, &document->private_key))
 		complain(planner, document->private_key_place,
 			 "remove the word; or /data/netpas/private.key, if it is to be replaced",
-			 "this box has another key already");
-	if (!machine->private_key) {
+			 "this box has another key already, and a configuration with it");
+	if (!machine->private_key || plan->key_replaced) {
 		text = malloc(KEY_STRLEN + 1);
 		if (text) {
 			key_format(&key, text);

@@ -15,6 +15,7 @@ struct provision_machine {
 	size_t n_nics;
 	const struct key *private_key; /* that is on it already; NULL: none */
 	bool has_web_token;
+	bool configured; /* there is a node.yaml */
 };
 
 struct provision_plan {
@@ -23,10 +24,11 @@ struct provision_plan {
 	bool configured;			   /* node.yaml and mesh.yaml are among the files */
 	bool has_network;
 	char node[CONFIG_NAME_MAX];
-	struct key public_key; /* of the box, afterwards */
+	struct key public_key; /* of the box, afterwards; zeros: it has none */
 	bool key_unknown;      /* the mesh has another key of this node: expected_key */
 	struct key expected_key;
 	bool key_made;
+	bool key_replaced; /* one that was made here, by the document's */
 };
 
 /*

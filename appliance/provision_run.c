@@ -69,6 +69,7 @@ static int read_machine(const struct provision_options *options, struct provisio
 	}
 	if (!ret)
 		machine.private_key = key;
+	machine.configured = exists(options->data, "netpas/node.yaml");
 	machine.has_web_token = exists(options->data, "netpas/web.token");
 	*ret_machine = machine;
 	return 0;
@@ -125,6 +126,10 @@ static void report(const struct provision_options *options, const struct provisi
 	    options->data, *plan->node ? ", for node " : "", plan->node);
 	if (plan->key_made)
 		say("private key made; public key: %s", key_format(&plan->public_key, key));
+	if (plan->key_replaced)
+		say("private key of the user data in place of the one made here, which no "
+		    "configuration had; public key: %s",
+		    key_format(&plan->public_key, key));
 	if (plan->key_unknown)
 		say("the mesh has another public key of node '%s': put %s into mesh.yaml of all nodes",
 		    plan->node, key_format(&plan->public_key, key));
@@ -283,8 +288,8 @@ static int find_local(const struct provision_options *options, struct provision_
  */
 static int make_key(const struct provision_options *options)
 {
-	char path[PATH_MAX];
-	struct key key;
+	char path[PATH_MAX], text[KEY_STRLEN];
+	struct key key, public_key;
 	int ret;
 
 	if (!access(join(path, options->data, "netpas/private.key"), F_OK))
@@ -292,9 +297,12 @@ static int make_key(const struct provision_options *options)
 	(void)mkdir(join(path, options->data, "netpas"), 0700); /* what follows fails without it */
 	key_generate(&key);
 	ret = key_file_create(join(path, options->data, "netpas/private.key"), &key);
+	key_public(&key, &public_key);
 	key_wipe(&key);
 	if (ret)
 		say("the node's key: %s", strerror(-ret));
+	else
+		say("private key made; public key: %s", key_format(&public_key, text));
 	return ret;
 }
 

@@ -284,11 +284,45 @@ static void test_box_key(void **state)
 	assert_false(r.plan.key_unknown);
 	assert_null(file_text(&r, "netpas/private.key"));
 	end(&r);
+	/* As long as nothing was made of it another one may be given. */
 	r.machine = (struct provision_machine){ .nics = nics, .n_nics = 2, .private_key = &key };
+	run(&r, "#netpas\nprivate_key: " OTHER "\n");
+	assert_int_equal(r.ret, 0);
+	assert_true(r.plan.key_replaced);
+	assert_false(r.plan.key_made);
+	has(&r, "netpas/private.key", OTHER "\n");
+	end(&r);
+	r.machine = (struct provision_machine){ .nics = nics, .n_nics = 2, .private_key = &key };
+	run(&r, "#netpas\nprivate_key: " PRIVATE "\n");
+	assert_int_equal(r.ret, 0);
+	assert_false(r.plan.key_replaced);
+	assert_null(file_text(&r, "netpas/private.key"));
+	end(&r);
+	r.machine = (struct provision_machine){
+		.nics = nics, .n_nics = 2, .private_key = &key, .configured = true
+	};
 	run(&r, "#netpas\nprivate_key: " OTHER "\n");
 	assert_int_equal(r.ret, -EINVAL);
 	assert_non_null(strstr(r.errors, "this box has another key already"));
 	assert_null(strstr(r.errors, OTHER));
+	end(&r);
+}
+
+/* It may be in what comes instead of user data that was bad. */
+static void test_no_key(void **state)
+{
+	const struct provision_machine machine = { .nics = nics, .n_nics = 2 };
+	struct diag_list *diags = diag_list_new();
+	struct run r = { 0 };
+
+	(void)state;
+	assert_non_null(diags);
+	strcpy(r.seed.hostname, "fra-a");
+	assert_int_equal(provision_plan_make(NULL, &r.seed, &machine, diags, &r.plan), 0);
+	assert_false(r.plan.key_made);
+	assert_int_equal(r.plan.change.n_files, 1);
+	has(&r, "hostname", "fra-a\n");
+	diag_list_free(diags);
 	end(&r);
 }
 
@@ -361,11 +395,11 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_relay),
-		cmocka_unit_test(test_static),	 cmocka_unit_test(test_lan_route),
-		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_three_nics),
-		cmocka_unit_test(test_box_key),	 cmocka_unit_test(test_cloud_config),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_static),	     cmocka_unit_test(test_lan_route),
+		cmocka_unit_test(test_errors),	     cmocka_unit_test(test_three_nics),
+		cmocka_unit_test(test_box_key),	     cmocka_unit_test(test_no_key),
+		cmocka_unit_test(test_cloud_config), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("provision_plan", tests, NULL, NULL);
