@@ -166,6 +166,7 @@ static int apply(const struct provision_options *options, const struct provision
 	struct provision_document *document = NULL;
 	struct provision_part part = { 0 };
 	struct provision_plan plan = { 0 };
+	char path[PATH_MAX];
 	int ret = -ENOMEM;
 
 	if (!diags)
@@ -176,6 +177,8 @@ static int apply(const struct provision_options *options, const struct provision
 	if (ret == -EINVAL) {
 		diag_print(diags, stderr);
 		say("%s: the user data is bad, and nothing of it is applied", seed->source);
+		if (!seed->by_hand)
+			provision_system_mark(options->run, "refused"); /* for the consoles */
 		if (!record->exists && apply_login(options, seed, record, machine, &plan))
 			say("SSH keys of %s could not be written", seed->source);
 	} else if (!ret) {
@@ -187,6 +190,8 @@ static int apply(const struct provision_options *options, const struct provision
 		} else {
 			ret = provision_store_commit(options->data, record, &plan.change);
 			*ret_changed = !ret;
+			if (!ret) /* there is none after most */
+				(void)unlink(join(path, options->run, "refused"));
 		}
 		if (!ret)
 			report(options, &plan);

@@ -18,11 +18,12 @@
 #include "config.h"
 #include "diag.h"
 #include "provision_nic.h"
+#include "provision_screen.h"
 #include "provision_store.h"
 #include "tree.h"
 
 #define NODES_MAX 512
-#define LOOK_MS 5000 /* between two looks whether somebody else has configured the machine */
+#define LOOK_MS 5000 /* between two looks whether a console shows what is so */
 
 struct choice {
 	char name[CONFIG_NAME_MAX], site[CONFIG_NAME_MAX]; /* site "": a relay */
@@ -683,45 +684,56 @@ static bool is_configured(const struct provision_options *options)
 	return !access(path, F_OK);
 }
 
-/* Until Enter is pressed (true), or the machine is configured or not any more, or the input ends. */
-static bool wait_for_enter(const struct provision_options *options, bool configured)
+/* Until Enter is pressed (true), or there is something else to show, or the input ends. */
+static bool wait_for_enter(const struct provision_options *options, const char *state)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-	char *line;
+	bool same = true;
+	char *text;
 
 	fflush(stdout);
-	for (;;) {
+	while (same) {
 		int n = poll(&input, 1, LOOK_MS);
 
 		if (n < 0 && errno != EINTR)
 			return false;
+		text = n > 0 ? read_line() : provision_screen_state(options);
 		if (n > 0) {
-			line = read_line();
-			free(line);
-			return line;
+			free(text);
+			return text;
 		}
-		if (is_configured(options) != configured)
-			return false;
+		same = !text || !state || !strcmp(text, state);
+		free(text);
 	}
+	return false;
+}
+
+static void print_text(char *text)
+{
+	if (text)
+		fputs(text, stdout);
+	free(text);
 }
 
 int provision_console(const struct provision_options *options)
 {
+	char *state;
+
 	/* What is typed is looked for by poll(), which does not see what was read ahead. */
 	setvbuf(stdin, NULL, _IONBF, 0);
 	while (!feof(stdin) && !ferror(stdin)) {
 		const bool configured = is_configured(options);
 
-		puts(configured
-			     ? "\nNetpas appliance"
-			     : "\nNetpas appliance, not configured yet. Give it user data by a "
-			       "volume or its cloud, see\nnetpas-provision(8); or answer questions "
-			       "here.");
+		state = provision_screen_state(options);
+		putchar('\n');
+		print_text(provision_screen_facts(options));
 		(void)provision_run_show(options); /* says itself what is wrong */
+		print_text(provision_screen_next(options));
 		puts(configured ? "There is no login here. Press Enter to see this again."
 				: "Press Enter to begin.");
-		if (wait_for_enter(options, configured) && !configured && !is_configured(options))
+		if (wait_for_enter(options, state) && !configured && !is_configured(options))
 			(void)provision_setup(options); /* again, if it has not come to its end */
+		free(state);
 	}
 	return 0;
 }
