@@ -19,6 +19,31 @@ static const char *const types[] = {
 	"sk-ecdsa-sha2-nistp256@openssh.com",
 };
 
+#define RSA_BITS_MIN 2048 /* RequiredRSASize of sshd_config.d/netpas.conf */
+
+/* Bits of the number that stands in len bytes as RFC 4251 has it, after another one: of n, after e. */
+static size_t second_bits(const uint8_t *at, size_t len)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (len < 4)
+			return 0;
+		n = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+		at += 4;
+		len -= 4;
+		if (n > len)
+			return 0;
+		if (!i) {
+			at += n;
+			len -= n;
+		}
+	}
+	for (; n && !*at; n--)
+		at++;
+	return n ? 8 * n - (size_t)(__builtin_clz(*at) - 24) : 0;
+}
+
 /* What it encodes begins with the length and the name of its type. */
 static const char *check_blob(const char *base64, size_t len, const char *type, size_t type_len)
 {
@@ -31,6 +56,10 @@ static const char *check_blob(const char *base64, size_t len, const char *type, 
 	if (blob_len < 4 + type_len + 4 || blob[0] || blob[1] || blob[2] ||
 	    (uint8_t)blob[3] != type_len || memcmp(blob + 4, type, type_len))
 		fault = "it is not a key of the type that it says";
+	else if (type_len == 7 && !memcmp(type, "ssh-rsa", 7) &&
+		 second_bits((const uint8_t *)blob + 4 + type_len, blob_len - 4 - type_len) <
+			 RSA_BITS_MIN)
+		fault = "it is an RSA key of less than 2048 bits, and refused";
 	free(blob);
 	return fault;
 }

@@ -190,6 +190,21 @@ static void test_mask(void **state)
 static const char good_key[] =
 	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOZH7fif1pPGvJiYygomC97yhbJvX6qMGe1mkcgfl3eZ admin";
 
+static const char rsa_1024[] =
+	"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC8GA7IzNyRzF2Ibp8dZGK7toYEr8L2vT77EZ8mRjNm3nGJ"
+	"/2JDSEafyFT/lUBAgeyr+yZNsTUkDdcSnH6LvJ7s4v93K/XpbYDeC0udIJu6EbNLG78t0D2EYCjmIpsWVL0F"
+	"nzCC9Ia6c+pNsVukeRhfWjce5m6sME4r7eMqsi2EHQ==";
+static const char rsa_2048[] =
+	"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDY7HfSBoQYCdyOMpyghoTqKhub7H0tc4GAizZM7KOXlf9j"
+	"2MWQslgKrD1+Ii2DFRvxcrvnHpPHRArx3qA8/cHofMmb6+iJamMpIsSyMP0q/1nDasn/cwNEMt2D6xVIoB8p"
+	"KckzXDCjQit68fRnLPLrj1n1708rtR25Wv0SVD+VfxbfmmA3YoAPPTFYHlxzDoqIUMpzoCriBen78ahMSUBb"
+	"19DdMIvwVA+mpaNZWC9v2/QMrZwXfXiExkmMXvepfQk0uRcHv0PWq9Bvh2uvuLn6FzsFruzm0qZdYM4Lado+"
+	"z+PN4PFvf+2zVPs6anaoQ3TSdcovY1yjHVDBB/qLbqpD";
+static const char ecdsa_384[] =
+	"ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBMQUaOPLZ2uU"
+	"6Aw/BUw9VQq5LUCrAA64755iuEB85OYGB6Dm7tERhNFQT2PhMq5ANgFGovsRWu9/D6vMelEnsyQNDYQfbHTN"
+	"UDh3eFQ88KnWegaSwmekHWQHQSQB0mhOZg==";
+
 static void test_keys(void **state)
 {
 	static const char *const bad[] = {
@@ -202,6 +217,9 @@ static void test_keys(void **state)
 		"command=\"true\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOZH7fif1pPGvJiYygomC97yhbJv",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOZH7fif1pPGvJiYygomC97yhbJvX6qMGe1mkcgfl3eZ a\nb",
 		"-----BEGIN OPENSSH PRIVATE KEY-----",
+		rsa_1024,
+		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ==",
+		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAA==",
 	};
 	struct provision_keys keys = { 0 };
 	size_t n_bad = 0;
@@ -209,6 +227,8 @@ static void test_keys(void **state)
 
 	(void)state;
 	assert_null(provision_key_fault(good_key, strlen(good_key)));
+	assert_null(provision_key_fault(rsa_2048, strlen(rsa_2048)));
+	assert_null(provision_key_fault(ecdsa_384, strlen(ecdsa_384)));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_non_null(provision_key_fault(bad[i], strlen(bad[i])));
 		assert_int_equal(provision_keys_add(&keys, bad[i], strlen(bad[i])), -EINVAL);
