@@ -26,6 +26,7 @@
 
 #include "config.h"
 #include "diag.h"
+#include "file.h"
 #include "log.h"
 #include "nic_plan.h"
 
@@ -61,13 +62,11 @@ static bool path_of(char path[static PATH_MAX], const char *fmt, ...)
 static int write_text(const char *path, const char *text)
 {
 	const int fd = open(path, O_WRONLY | O_CLOEXEC);
-	const ssize_t len = (ssize_t)strlen(text);
-	int rc = 0;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, (size_t)len) != len)
-		rc = -errno;
+	rc = file_write(fd, text, strlen(text));
 	close(fd);
 	return rc;
 }

@@ -13,6 +13,7 @@
 
 #define NAME "record.json"
 #define SIZE_MAX_BYTES 65536
+#define TIME_MAX 253402300799 /* the last second of the year 9999 */
 
 const char *const upgrade_phase_names[UPGRADE_PHASE_MAX] = {
 	[UPGRADE_NONE] = "none",	   [UPGRADE_WRITING] = "writing",
@@ -51,8 +52,10 @@ static int read_last(json_t *last, struct upgrade_record *record)
 	take_text(last, "version", record->last.version, sizeof(record->last.version));
 	take_text(last, "from", record->last.from, sizeof(record->last.from));
 	take_text(last, "reason", record->last.reason, sizeof(record->last.reason));
-	return record->last.phase < UPGRADE_PHASE_MAX && record->last.slot < SLOT_MAX ? 0
-										      : -EBADMSG;
+	if (record->last.phase >= UPGRADE_PHASE_MAX || record->last.slot >= SLOT_MAX ||
+	    record->last.at_s < 0 || record->last.at_s > TIME_MAX)
+		return -EBADMSG;
+	return 0;
 }
 
 int upgrade_record_parse(const char *text, size_t len, struct upgrade_record *ret_record)

@@ -537,6 +537,21 @@ static void test_the_command_line(void **state)
 	expect_start(SLOT_B, true, "20200101.0000-g0");
 }
 
+/* A record that is damaged, or of a clock that went wrong, is none. */
+static void test_record(void **state)
+{
+	static const int64_t times[] = { -1, 253402300800, INT64_MAX };
+	struct upgrade_record bad = { .last = { .phase = UPGRADE_CONFIRMED, .version = "1" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		bad.last.at_s = times[i];
+		assert_int_equal(upgrade_record_store(w.paths.state_dir, &bad), 0);
+		assert_int_equal(command("status", NULL, NULL), 0);
+		expect_phase(UPGRADE_NONE, "");
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -556,6 +571,7 @@ int main(void)
 		TEST(test_files_of_the_esp),
 		TEST(test_the_script),
 		TEST(test_the_command_line),
+		TEST(test_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
