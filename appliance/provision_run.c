@@ -14,6 +14,7 @@
 
 #include "file.h"
 #include "provision_cloud.h"
+#include "provision_netconfig.h"
 #include "provision_network.h"
 #include "provision_plan.h"
 #include "provision_store.h"
@@ -158,7 +159,7 @@ static int apply_login(const struct provision_options *options, const struct pro
 	return ret;
 }
 
-static int apply(const struct provision_options *options, const struct provision_seed *seed,
+static int apply(const struct provision_options *options, struct provision_seed *seed,
 		 const struct provision_record *record, const char *digest,
 		 const struct provision_machine *machine, bool *ret_changed)
 {
@@ -172,11 +173,16 @@ static int apply(const struct provision_options *options, const struct provision
 	if (!diags)
 		return ret;
 	ret = read_document(seed, &part, diags, &document);
-	if (!ret)
+	if (!ret && seed->network_config)
+		ret = provision_netconfig_parse(seed->network_config, seed->network_config_len,
+						machine->nics, machine->n_nics, diags, seed);
+	/* After errors it is still to be seen what else is wrong. */
+	if (!ret || (ret == -EINVAL && document))
 		ret = provision_plan_make(document, seed, machine, diags, &plan);
 	if (ret == -EINVAL) {
 		diag_print(diags, stderr);
-		say("%s: the user data is bad, and nothing of it is applied", seed->source);
+		say("%s: the user data%s is bad, and nothing of it is applied", seed->source,
+		    seed->network_config ? " or network-config" : "");
 		if (!seed->by_hand)
 			provision_system_mark(options->run, "refused"); /* for the consoles */
 		if (!record->exists && apply_login(options, seed, record, machine, &plan))
@@ -221,7 +227,22 @@ static int take_lock(const struct provision_options *options)
 	return ret;
 }
 
-int provision_run_apply(const struct provision_options *options, const struct provision_seed *seed,
+/* Of what counts as given: the user data, and a network-config with it. */
+static void seed_digest(const struct provision_seed *seed,
+			char ret_digest[static PROVISION_DIGEST_STRLEN])
+{
+	char both[2 * PROVISION_DIGEST_STRLEN] = "";
+
+	provision_digest(seed->user_data ? seed->user_data : "", seed->user_data_len, ret_digest);
+	if (!seed->network_config)
+		return;
+	memcpy(both, ret_digest, PROVISION_DIGEST_STRLEN - 1);
+	provision_digest(seed->network_config, seed->network_config_len,
+			 both + PROVISION_DIGEST_STRLEN - 1);
+	provision_digest(both, strlen(both), ret_digest);
+}
+
+int provision_run_apply(const struct provision_options *options, struct provision_seed *seed,
 			bool *ret_changed)
 {
 	struct provision_nic nics[PROVISION_NICS_MAX];
@@ -241,16 +262,13 @@ int provision_run_apply(const struct provision_options *options, const struct pr
 		close(lock);
 		return ret;
 	}
-	provision_digest(seed->user_data ? seed->user_data : "", seed->user_data_len, digest);
+	seed_digest(seed, digest);
 	if (!seed->by_hand && record.exists && !strcmp(record.digest, digest) &&
 	    !strcmp(record.instance, seed->instance))
 		goto out;
 	if (seed->bad_keys)
 		say("%s: %zu lines that are no SSH public keys are left out", seed->source,
 		    seed->bad_keys);
-	if (seed->has_network_config)
-		say("%s: network-config is not read; write 'network' into the user data",
-		    seed->source);
 	ret = read_machine(options, nics, &key, &machine);
 	if (!ret)
 		ret = apply(options, seed, &record, digest, &machine, ret_changed);

@@ -24,9 +24,9 @@ int provision_run_nics(const struct provision_options *options);
 
 /*
  * Apply a seed to the machine. 0: it is so now, or was; -EINVAL: it is bad, or must not be applied, and
- * messages have said so; -errno. *ret_changed: something was written.
+ * messages have said so; -errno. *ret_changed: something was written. Its network-config becomes hints.
  */
-int provision_run_apply(const struct provision_options *options, const struct provision_seed *seed,
+int provision_run_apply(const struct provision_options *options, struct provision_seed *seed,
 			bool *ret_changed);
 
 /* Take up what was written, with the network up: interfaces, gateway. */

@@ -17,6 +17,7 @@ void provision_seed_fini(struct provision_seed *seed)
 	if (seed->user_data)
 		explicit_bzero(seed->user_data, seed->user_data_len);
 	free(seed->user_data);
+	free(seed->network_config);
 	*seed = (struct provision_seed){ 0 };
 }
 
@@ -146,8 +147,7 @@ int provision_seed_openstack(const char *text, size_t len, struct provision_seed
 	return ret;
 }
 
-/* The netmask, or the length, as OpenStack writes either. */
-static int network_length(const char *text, const struct ip_addr *addr, uint8_t *ret_len)
+int provision_mask_parse(const char *text, const struct ip_addr *addr, uint8_t *ret_len)
 {
 	struct ip_addr mask;
 	unsigned int len = 0;
@@ -197,7 +197,7 @@ static void network_route(struct provision_addressing *addressing, const json_t 
 		return;
 	route.to.addr = to;
 	/* A netmask of zeros is the default route. */
-	if (network_length(member(json, "netmask"), &to, &route.to.len)) {
+	if (provision_mask_parse(member(json, "netmask"), &to, &route.to.len)) {
 		for (size_t i = 0; i < sizeof(to.bytes); i++) {
 			if (to.bytes[i])
 				return;
@@ -229,7 +229,7 @@ static void network_add(struct provision_addressing *addressing, const json_t *n
 	}
 	if ((strchr(address, '/') && !provision_address_parse(address, &parsed)) ||
 	    (!ip_addr_parse(address, &parsed.addr) &&
-	     !network_length(member(network, "netmask"), &parsed.addr, &parsed.len))) {
+	     !provision_mask_parse(member(network, "netmask"), &parsed.addr, &parsed.len))) {
 		addressing->given = true;
 		if (addressing->n_addresses < PROVISION_ADDRESSES_MAX)
 			addressing->addresses[addressing->n_addresses++] = parsed;
@@ -308,14 +308,15 @@ static int read_with(const char *dir, const char *name,
 	return ret;
 }
 
-static int read_user_data(const char *dir, const char *name, struct provision_seed *seed,
-			  char reason[static PROVISION_REASON_LEN])
+/* Likewise. */
+static int read_text(const char *dir, const char *name, char **text, size_t *len,
+		     char reason[static PROVISION_REASON_LEN])
 {
 	char path[PATH_MAX];
 	int ret;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	ret = provision_file_read(path, &seed->user_data, &seed->user_data_len);
+	ret = provision_file_read(path, text, len);
 	if (ret && ret != -ENOENT)
 		snprintf(reason, PROVISION_REASON_LEN, "%s: %s", name, strerror(-ret));
 	return ret == -ENOENT ? 0 : ret;
@@ -336,8 +337,10 @@ int provision_seed_read_nocloud(const char *dir, struct provision_seed *seed,
 
 	if (!has_file(dir, "user-data") && !has_file(dir, "meta-data"))
 		return -ENODATA;
-	seed->has_network_config = has_file(dir, "network-config");
-	ret = read_user_data(dir, "user-data", seed, reason);
+	ret = read_text(dir, "user-data", &seed->user_data, &seed->user_data_len, reason);
+	if (!ret)
+		ret = read_text(dir, "network-config", &seed->network_config,
+				&seed->network_config_len, reason);
 	if (ret)
 		return ret;
 	/* What is in it is nice to have; the user data counts. */
@@ -355,7 +358,7 @@ int provision_seed_read_config_drive(const char *dir, struct provision_seed *see
 	snprintf(sub, sizeof(sub), "%s/openstack/latest", dir);
 	if (!has_file(sub, "meta_data.json") && !has_file(sub, "user_data"))
 		return -ENODATA;
-	ret = read_user_data(sub, "user_data", seed, reason);
+	ret = read_text(sub, "user_data", &seed->user_data, &seed->user_data_len, reason);
 	if (!ret)
 		ret = read_with(sub, "meta_data.json", provision_seed_openstack, seed, reason);
 	if (!ret)

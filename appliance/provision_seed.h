@@ -26,11 +26,12 @@ struct provision_seed {
 	char instance[PROVISION_INSTANCE_LEN]; /* "": it has none */
 	char hostname[PROVISION_HOSTNAME_LEN + 1];
 	struct provision_keys keys;
-	size_t bad_keys;	 /* that were left out */
-	bool has_network_config; /* of cloud-init, which is not read */
+	size_t bad_keys; /* that were left out */
 	bool by_hand; /* given at this machine: over what a source said, which is not asked again */
 	char *user_data; /* NULL: none */
 	size_t user_data_len;
+	char *network_config; /* of NoCloud, for provision_netconfig_parse(); NULL: none */
+	size_t network_config_len;
 	struct provision_hint hints[PROVISION_HINTS_MAX];
 	size_t n_hints;
 };
@@ -48,6 +49,9 @@ void provision_seed_hostname(struct provision_seed *seed, const char *text);
 int provision_seed_nocloud(const char *text, size_t len, struct provision_seed *seed);
 int provision_seed_openstack(const char *text, size_t len, struct provision_seed *seed);
 int provision_seed_network(const char *text, size_t len, struct provision_seed *seed);
+
+/* "255.255.255.0" or "24": the length of a prefix of this family, not 0. 0 or -EINVAL. */
+int provision_mask_parse(const char *text, const struct ip_addr *addr, uint8_t *ret_len);
 
 /*
  * From directories: 0; -ENODATA: it is no such seed; -errno, with a reason.

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "provision_metadata.h"
+#include "provision_netconfig.h"
 #include "provision_plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,6 +63,20 @@ static void user_data(const char *text, size_t len)
 	provision_part_fini(&part);
 }
 
+static void network_config(const char *text, size_t len, struct provision_seed *seed)
+{
+	struct diag_list *diags = diag_list_new();
+	int ret;
+
+	if (!diags)
+		abort();
+	ret = provision_netconfig_parse(text, len, nics, 2, diags, seed);
+	/* Refused with a word and without a trace, or taken without. */
+	if (!ret != !diag_count(diags) || (ret && seed->n_hints) || seed->n_hints > 2)
+		abort();
+	diag_list_free(diags);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct provision_seed seed = { 0 };
@@ -74,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data + 1, size - 1);
 	text[--size] = '\0';
-	switch (*data % 8) {
+	switch (*data == '8' ? 8 : *data % 8) {
 	case 0:
 		user_data(text, size);
 		break;
@@ -95,6 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		(void)provision_azure_parse(text, size, &seed);
+		break;
+	case 8:
+		network_config(text, size, &seed);
 		break;
 	default:
 		(void)provision_health_make(text, size, &health);
