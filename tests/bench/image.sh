@@ -7,8 +7,10 @@ bench image_build "minutes to build the image with nothing built or fetched befo
 bench image_identical "1 if a second build, in another directory, gives the same bytes"
 
 _image_make() {
-	# Of its own make: what was handed to this one is none of its business.
-	env -u MAKEFLAGS -u MAKELEVEL -u BUILD make --no-print-directory -C "$LAB_HOME/../.." \
+	# With the machine's packages and network, which the lab hides. Of its own make: what was handed to this one is
+	# none of its business.
+	nsenter --mount=/proc/self/fd/7 --net=/proc/self/fd/8 env -u MAKEFLAGS -u MAKELEVEL -u BUILD \
+		make --no-print-directory -C "$LAB_HOME/../.." \
 		BUILD="${LAB_BUILD#"$(realpath "$LAB_HOME/../..")"/}/bench/image" "$@" >"$LAB_DIR/image.log" 2>&1 || {
 		tail -n 20 "$LAB_DIR/image.log" >&2
 		return 1
