@@ -19,6 +19,8 @@
 #include "clock.h"
 #include "control.h"
 #include "upgrade.h"
+#include "upgrade_pair.h"
+#include "upgrade_paths.h"
 
 #define DEADLINE_S 300 /* of the check, from its start */
 #define DEADLINE_MAX_S \
@@ -31,7 +33,7 @@
 #define EVENT_TRIES 30	  /* a second apart, for netpasd to take the news */
 
 struct wish {
-	bool older, stay, json, boot;
+	bool older, stay, json, boot, pair;
 	unsigned int deadline_s, soak_s; /* DEADLINE_PACED: by what the machine is like */
 	const char *file;
 };
@@ -112,10 +114,24 @@ static int hand_over(const struct client_paths *paths, json_t *look)
 	return CLIENT_UNDONE;
 }
 
+/* Nothing speaks against a trial now; or it is said, and in the upgrade's reason. */
+static bool is_pair_free(const struct upgrade_machine *machine, const struct wish *wish,
+			 struct upgrade *upgrade)
+{
+	char reason[ROLLING_REASON_LEN];
+
+	if (wish->pair || upgrade_pair_free(machine->client, reason))
+		return true;
+	snprintf(upgrade->reason, sizeof(upgrade->reason), "%s", reason);
+	(void)complain("refused: %s; wait for its end, or say --force-pair", reason);
+	return false;
+}
+
 /* What the trial is compared with is of just before it. */
 static int arm(const struct upgrade_machine *machine, struct upgrade *upgrade, bool rollback,
-	       bool stay)
+	       const struct wish *wish)
 {
+	bool stay = wish->stay;
 	json_t *look = boot_check_look(machine->client);
 	const int kept = look ? boot_check_keep(machine->paths->state_dir, look) : -ENOMEM;
 	const enum slot other = slot_other(upgrade->running);
@@ -123,6 +139,11 @@ static int arm(const struct upgrade_machine *machine, struct upgrade *upgrade, b
 
 	if (!rc)
 		rc = report(upgrade, rollback ? upgrade_roll_back(upgrade) : upgrade_arm(upgrade));
+	if (!rc && upgrade->state.trial != SLOT_NONE && !is_pair_free(machine, wish, upgrade)) {
+		/* Both may have looked before either was set. */
+		(void)report(upgrade, upgrade_roll_back(upgrade));
+		rc = CLIENT_UNDONE;
+	}
 	if (!rc && upgrade->state.trial == SLOT_NONE) {
 		printf("slot %s is not going to be tried any more\n", slot_names[other]);
 		stay = true;
@@ -137,6 +158,14 @@ static int arm(const struct upgrade_machine *machine, struct upgrade *upgrade, b
 		rc = restart(machine);
 	json_decref(look);
 	return rc;
+}
+
+/* Nobody is asked about the pair: who laid the job down holds both. */
+int upgrade_try(const struct upgrade_machine *machine, struct upgrade *upgrade)
+{
+	const struct wish wish = { .pair = true };
+
+	return arm(machine, upgrade, false, &wish);
 }
 
 /* ---- progress ---- */
@@ -175,10 +204,13 @@ static int take_bundle(const struct upgrade_machine *machine, const struct wish 
 	rc = report(&upgrade, upgrade_open(&upgrade, machine->paths, machine->disk));
 	if (rc)
 		goto close_bundle;
-	rc = report(&upgrade, upgrade_write(&upgrade, fd, wish->older,
-					    isatty(STDOUT_FILENO) ? &progress : NULL));
+	if (!is_pair_free(machine, wish, &upgrade))
+		rc = CLIENT_REFUSED;
 	if (!rc)
-		rc = arm(machine, &upgrade, false, wish->stay);
+		rc = report(&upgrade, upgrade_write(&upgrade, fd, wish->older,
+						    isatty(STDOUT_FILENO) ? &progress : NULL));
+	if (!rc)
+		rc = arm(machine, &upgrade, false, wish);
 	upgrade_close(&upgrade);
 close_bundle:
 	if (!pipe)
@@ -193,7 +225,10 @@ static int roll_back(const struct upgrade_machine *machine, const struct wish *w
 
 	if (rc)
 		return rc;
-	rc = arm(machine, &upgrade, true, wish->stay);
+	if (upgrade.state.trial == SLOT_NONE && !is_pair_free(machine, wish, &upgrade))
+		rc = CLIENT_REFUSED;
+	if (!rc)
+		rc = arm(machine, &upgrade, true, wish);
 	upgrade_close(&upgrade);
 	return rc;
 }
@@ -217,6 +252,7 @@ static const char *slot_word(const struct upgrade *upgrade, enum slot slot)
 static const char *phase_words[UPGRADE_PHASE_MAX] = {
 	[UPGRADE_NONE] = "",
 	[UPGRADE_WRITING] = "is being written, or was interrupted",
+	[UPGRADE_WRITTEN] = "is written, and not tried yet",
 	[UPGRADE_BROKEN] = "was not written whole",
 	[UPGRADE_ARMED] = "waits for its trial",
 	[UPGRADE_CANCELLED] = "was taken back",
@@ -441,8 +477,8 @@ static int usage(const char *got)
 {
 	fprintf(stderr,
 		"netpas: upgrade: %s%s%s; there are 'netpas upgrade BUNDLE|- [--force-older] "
-		"[--no-reboot]', 'netpas upgrade status [--json]', 'netpas upgrade rollback "
-		"[--no-reboot]' and 'netpas upgrade confirm [--boot] [--deadline SECONDS] "
+		"[--no-reboot] [--force-pair]', 'netpas upgrade status [--json]', 'netpas upgrade "
+		"rollback [--no-reboot] [--force-pair]' and 'netpas upgrade confirm [--boot] [--deadline SECONDS] "
 		"[--soak SECONDS]'\n",
 		*got ? "'" : "", *got ? got : "what?", *got ? "' is not known" : "");
 	return 2;
@@ -486,9 +522,12 @@ int upgrade_command(const struct upgrade_machine *machine, int argc, char **argv
 	struct wish wish = { .deadline_s = DEADLINE_PACED, .soak_s = SOAK_S };
 	const struct option_word of_bundle[] = { { "--force-older", &wish.older, NULL },
 						 { "--no-reboot", &wish.stay, NULL },
+						 { "--force-pair", &wish.pair, NULL },
 						 { 0 } };
 	const struct option_word of_status[] = { { "--json", &wish.json, NULL }, { 0 } };
-	const struct option_word of_rollback[] = { { "--no-reboot", &wish.stay, NULL }, { 0 } };
+	const struct option_word of_rollback[] = { { "--no-reboot", &wish.stay, NULL },
+						   { "--force-pair", &wish.pair, NULL },
+						   { 0 } };
 	const struct option_word of_confirm[] = { { "--boot", &wish.boot, NULL },
 						  { "--deadline", NULL, &wish.deadline_s },
 						  { "--soak", NULL, &wish.soak_s },
@@ -506,6 +545,8 @@ int upgrade_command(const struct upgrade_machine *machine, int argc, char **argv
 
 	if (argc < 2)
 		return usage("");
+	if (!strcmp(argv[1], "job"))
+		return argc == 2 ? upgrade_job(machine) : usage(argv[2]);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(argv[1], verbs[i].name))
 			continue;
@@ -532,7 +573,7 @@ int client_upgrade(const struct client_paths *paths, int argc, char **argv)
 	char *reboot[] = { (char[]){ "systemctl" }, (char[]){ "reboot" }, NULL };
 	const struct upgrade_machine machine = {
 		.client = paths,
-		.paths = &upgrade_paths_real,
+		.paths = upgrade_paths_here(),
 		.disk = &disk_real,
 		.reboot = reboot,
 		.event_tries = EVENT_TRIES,

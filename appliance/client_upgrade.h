@@ -18,4 +18,8 @@ struct upgrade_machine {
 /* argv[0] is "upgrade". The exit code. */
 int upgrade_command(const struct upgrade_machine *machine, int argc, char **argv);
 
+/* A job of netpasd's (image_job.h), and what it takes of the command: set the other slot, restart. */
+int upgrade_job(const struct upgrade_machine *machine);
+int upgrade_try(const struct upgrade_machine *machine, struct upgrade *upgrade);
+
 #endif

@@ -26,6 +26,7 @@ const struct upgrade_paths upgrade_paths_real = {
 	.os_release = "/usr/lib/os-release",
 	.cmdline = "/proc/cmdline",
 	.lock = "/run/netpas-upgrade.lock",
+	.boot_id = "/proc/sys/kernel/random/boot_id",
 };
 
 static enum upgrade_outcome end(struct upgrade *upgrade, enum upgrade_outcome outcome,
@@ -270,8 +271,10 @@ enum upgrade_outcome upgrade_write(struct upgrade *upgrade, int fd, bool older,
 	strcpy(record->last.from, upgrade->version);
 	outcome = write_slot(upgrade, fd, &image, progress);
 	slot_image_close(&image);
-	if (!outcome)
+	if (!outcome) {
 		strcpy(record->versions[other], bundle.version);
+		enter(upgrade, UPGRADE_WRITTEN, "");
+	}
 	return outcome;
 }
 
@@ -350,6 +353,7 @@ static void settle_record(struct upgrade *upgrade)
 			enter(upgrade, UPGRADE_RETURNED, record->last.reason);
 		break;
 	case UPGRADE_NONE:
+	case UPGRADE_WRITTEN:
 	case UPGRADE_BROKEN:
 	case UPGRADE_CANCELLED:
 	case UPGRADE_CONFIRMED:
@@ -422,6 +426,7 @@ void upgrade_news(const struct upgrade *upgrade, char text[static 2 * UPGRADE_RE
 		break;
 	case UPGRADE_NONE:
 	case UPGRADE_WRITING:
+	case UPGRADE_WRITTEN:
 	case UPGRADE_ARMED:
 	case UPGRADE_CANCELLED:
 	case UPGRADE_TRYING:

@@ -34,6 +34,7 @@ struct upgrade_paths {
 	const char *os_release;
 	const char *cmdline;
 	const char *lock;
+	const char *boot_id; /* another one at each start */
 };
 extern const struct upgrade_paths upgrade_paths_real;
 

@@ -16,11 +16,11 @@
 #define TIME_MAX 253402300799 /* the last second of the year 9999 */
 
 const char *const upgrade_phase_names[UPGRADE_PHASE_MAX] = {
-	[UPGRADE_NONE] = "none",	   [UPGRADE_WRITING] = "writing",
-	[UPGRADE_BROKEN] = "broken",	   [UPGRADE_ARMED] = "armed",
-	[UPGRADE_CANCELLED] = "cancelled", [UPGRADE_TRYING] = "trying",
-	[UPGRADE_CONFIRMED] = "confirmed", [UPGRADE_FAILED] = "failed",
-	[UPGRADE_RETURNED] = "returned",
+	[UPGRADE_NONE] = "none",       [UPGRADE_WRITING] = "writing",
+	[UPGRADE_WRITTEN] = "written", [UPGRADE_BROKEN] = "broken",
+	[UPGRADE_ARMED] = "armed",     [UPGRADE_CANCELLED] = "cancelled",
+	[UPGRADE_TRYING] = "trying",   [UPGRADE_CONFIRMED] = "confirmed",
+	[UPGRADE_FAILED] = "failed",   [UPGRADE_RETURNED] = "returned",
 };
 
 static size_t index_of(const char *word, const char *const *names, size_t n)

@@ -3,10 +3,10 @@
  * What is remembered of upgrades, on the data partition, for people: which versions lie in the slots, and
  * what became of the last upgrade. Nothing is ever started because of it; that is slot.h's.
  *
- *	writing -> armed -> trying -> confirmed
- *	   |         |        |  `-> failed -> returned
- *	   v         v        v
- *	broken   cancelled  returned (as it hung, or lost power)
+ *	writing -> written -> armed -> trying -> confirmed
+ *	   |                   |        |  `-> failed -> returned
+ *	   v                   v        v
+ *	broken             cancelled  returned (as it hung, or lost power)
  */
 #ifndef NETPAS_UPGRADE_RECORD_H
 #define NETPAS_UPGRADE_RECORD_H
@@ -21,6 +21,7 @@
 enum upgrade_phase {
 	UPGRADE_NONE,
 	UPGRADE_WRITING,
+	UPGRADE_WRITTEN,   /* lies there whole, and is not going to be started */
 	UPGRADE_BROKEN,	   /* was not written whole */
 	UPGRADE_ARMED,	   /* is started by the next start */
 	UPGRADE_CANCELLED, /* before that */
