@@ -15,12 +15,10 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "client.h"
+#include "client_rolling.h"
 #include "clock.h"
 #include "control.h"
-#include "pair_channel.h"
-#include "rolling.h"
-#include "rolling_view.h"
+#include "rolling_image.h"
 
 #define LOOK_MS 2000 /* for an answer */
 #define ASK_MS 5000
@@ -29,26 +27,8 @@
 #define PATIENCE_MS 3000 /* after which it is said what is waited for */
 #define SOAK_S 10	 /* health has settled by then */
 #define SECONDS_MAX 86400
-
-struct gateway {
-	bool here, alike, restarted;
-	struct rolling_view before, now;
-	char name[ROLLING_NAME_LEN];
-	char silence[256]; /* why it does not answer */
-};
-
-struct rolling {
-	const struct client_paths *paths;
-	struct rolling_wish wish;
-	bool check, keep_engines;
-	unsigned int soak_ms, deadline_ms;
-	struct pair_ends ends;
-	struct gateway gateways[2];
-	struct rolling_record record; /* of this run, with what it goes on from */
-	bool holds, touched, overtaken;
-	int64_t began_ms;
-	uint64_t instance; /* of the gateway that was restarted last */
-};
+#define AWAIT_MS 900000	 /* for both gateways, after a restart */
+#define ROLLING_LEAVES 5 /* exit code: this gateway restarts, and goes on then */
 
 static volatile sig_atomic_t interruptions;
 
@@ -70,172 +50,42 @@ static void take_signals(void)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static const char *kind(const struct rolling *r)
+const char *rolling_kind(const struct rolling *r)
 {
 	return r->wish.upgrade ? "upgrade" : "restart";
 }
 
-static void say(const struct rolling *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-static void say(const struct rolling *r, const char *fmt, ...)
+void rolling_say(const struct rolling *r, const char *fmt, ...)
 {
 	const int64_t ms = clock_now_ms() - r->began_ms;
+	char line[ROLLING_REASON_LEN + 64];
 	va_list args;
-
-	printf("%3" PRId64 ".%" PRId64 " s  ", ms / 1000, ms % 1000 / 100);
+	int n = snprintf(line, sizeof(line), "%3" PRId64 ".%" PRId64 " s  ", ms / 1000,
+			 ms % 1000 / 100);
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	(void)vsnprintf(line + n, sizeof(line) - (size_t)n, fmt,
+			args); /* a cut one is better than none */
 	va_end(args);
-	putchar('\n');
+	puts(line);
 	fflush(stdout);
+	rolling_image_log(r, line);
 }
 
-static void complain(const struct rolling *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-static void complain(const struct rolling *r, const char *fmt, ...)
+void rolling_complain(const struct rolling *r, const char *fmt, ...)
 {
+	char line[2 * ROLLING_REASON_LEN];
 	va_list args;
 
-	fprintf(stderr, "netpas: rolling %s: ", kind(r));
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	(void)vsnprintf(line, sizeof(line), fmt, args); /* a cut one is better than none */
 	va_end(args);
-	fputc('\n', stderr);
+	fprintf(stderr, "netpas: rolling %s: %s\n", rolling_kind(r), line);
+	rolling_image_log(r, line);
 }
 
-/* ---- asking ---- */
-
-static const char *silence_of(int rc)
+bool rolling_interrupted(void)
 {
-	switch (rc) {
-	case -EACCES:
-		return "only root may ask";
-	case -ENODEV:
-		return "there is no tunnel to it now";
-	case -ENOENT:
-	case -ECONNREFUSED:
-		return "no netpasd listens there";
-	case -EHOSTUNREACH:
-		return "it does not answer on the LAN";
-	case -EPROTO:
-		return "it speaks another version of the pair channel";
-	case -EBADMSG:
-		return "its answer makes no sense";
-	}
-	return strerror(-rc);
-}
-
-/* It may have been done or not. */
-static bool is_lost(int rc)
-{
-	return rc == -ECONNABORTED || rc == -ECONNRESET || rc == -ETIMEDOUT || rc == -EPIPE;
-}
-
-/*
- * Takes the members. 0: *ret_answer is a good one; else why not, in words, in the gateway's silence:
- * -EPERM it refuses, -ENOTSUP or -errno.
- */
-static int ask(struct rolling *r, struct gateway *g, const char *what, json_t *members,
-	       int timeout_ms, json_t **ret_answer)
-{
-	json_t *request = g->here ? json_pack("{s:s}", "command", what) : pair_request_new(what);
-	json_t *answer = NULL;
-	const char *error;
-	int rc = request && members && !json_object_update(request, members) ? 0 : -ENOMEM;
-
-	if (!rc)
-		rc = g->here ? control_exchange(r->paths->run_dir, request, timeout_ms, &answer)
-			     : pair_channel_ask(&r->ends, request, timeout_ms, &answer);
-	json_decref(request);
-	json_decref(members);
-	if (rc) {
-		snprintf(g->silence, sizeof(g->silence), "%s", silence_of(rc));
-		return rc;
-	}
-	if (json_is_true(json_object_get(answer, "ok"))) {
-		*ret_answer = answer;
-		return 0;
-	}
-	error = json_string_value(json_object_get(answer, "error"));
-	snprintf(g->silence, sizeof(g->silence), "%s", error ? error : "it fails");
-	rc = json_is_true(json_object_get(answer, "refused")) ? -EPERM : -ENOTSUP;
-	json_decref(answer);
-	return rc;
-}
-
-static json_t *hold_members(const struct rolling *r)
-{
-	const struct gateway *here = &r->gateways[r->gateways[0].here ? 0 : 1];
-
-	if (!r->holds)
-		return json_object();
-	return json_pack("{s:{s:o, s:s, s:s, s:o, s:o, s:b}}", "hold", "run",
-			 pair_number_new(r->record.run), "kind", kind(r), "by", here->name,
-			 "before_first", pair_number_new(r->record.before[0]), "before_second",
-			 pair_number_new(r->record.before[1]), "second_was_active",
-			 (int)r->record.active);
-}
-
-/* What it says now. 0 or -errno, then it is unknown. */
-static int look(struct rolling *r, struct gateway *g, struct rolling_record *ret_record)
-{
-	struct rolling_view view;
-	json_t *answer = NULL;
-	int rc = ask(r, g, "rolling", hold_members(r), LOOK_MS, &answer);
-
-	r->overtaken = r->overtaken || (r->holds && rc == -EPERM);
-	rolling_view_fini(&g->now);
-	if (rc)
-		return rc;
-	rc = rolling_view_parse(answer, &view, ret_record);
-	if (rc)
-		snprintf(g->silence, sizeof(g->silence), "%s", silence_of(rc));
-	else
-		g->now = view;
-	json_decref(answer);
-	return rc;
-}
-
-static void look_at_both(struct rolling *r)
-{
-	struct rolling_record record;
-
-	for (size_t i = 0; i < 2; i++)
-		(void)look(r, &r->gateways[i], &record); /* unknown then */
-}
-
-/* Of the daemon here: who the two are, and where the other one is reached. Exit code. */
-static int learn(struct rolling *r)
-{
-	json_t *request = json_pack("{s:s}", "command", "status"), *answer, *status, *partner;
-	struct gateway *here, *there;
-	const char *name, *ifname;
-	int rc = client_request(r->paths, request, &answer);
-
-	json_decref(request);
-	if (rc)
-		return rc;
-	status = json_object_get(answer, "status");
-	partner = json_object_get(status, "partner");
-	ifname = json_string_value(json_object_get(partner, "interface"));
-	r->ends.self = (uint16_t)json_integer_value(json_object_get(status, "id"));
-	r->ends.partner = (uint16_t)json_integer_value(json_object_get(partner, "id"));
-	r->ends.port = (uint16_t)json_integer_value(json_object_get(partner, "port"));
-	if (!ifname || !r->ends.partner) {
-		complain(r, "refused: this is no gateway of a pair");
-		json_decref(answer);
-		return CLIENT_REFUSED;
-	}
-	snprintf(r->ends.ifname, sizeof(r->ends.ifname), "%s", ifname);
-	here = &r->gateways[r->ends.self > r->ends.partner];
-	there = &r->gateways[r->ends.self < r->ends.partner];
-	here->here = true;
-	name = json_string_value(json_object_get(status, "node"));
-	snprintf(here->name, sizeof(here->name), "%s", name ? name : "?");
-	name = json_string_value(json_object_get(partner, "name"));
-	snprintf(there->name, sizeof(there->name), "%s", name ? name : "?");
-	json_decref(answer);
-	return 0;
+	return interruptions;
 }
 
 static void pause_ms(long ms)
@@ -254,14 +104,15 @@ static int look_first(struct rolling *r, struct rolling_record *ret_record)
 
 	for (size_t i = 0; i < 2; i++) {
 		struct gateway *g = &r->gateways[i];
-		const int rc = look(r, g, &records[i]);
+		const int rc = rolling_look_at(r, g, &records[i]);
 
 		if (!rc)
 			continue;
-		complain(r, "refused: %s: %s%s", g->name, g->silence,
-			 rc == -ENOTSUP || rc == -EBADMSG
-				 ? "; a version that knows no rolling restart is upgraded by hand"
-				 : "");
+		rolling_complain(
+			r, "refused: %s: %s%s", g->name, g->silence,
+			rc == -ENOTSUP || rc == -EBADMSG
+				? "; a version that knows no rolling restart is upgraded by hand"
+				: "");
 		return CLIENT_REFUSED;
 	}
 	*ret_record = records[r->gateways[0].now.active ? 0 : 1].run
@@ -277,17 +128,17 @@ static int try_installed(struct rolling *r)
 	for (size_t i = 0; i < 2; i++) {
 		struct gateway *g = &r->gateways[i];
 		json_t *answer = NULL;
-		int rc = ask(r, g, "rolling-try", json_object(), ASK_MS, &answer);
+		int rc = rolling_ask(r, g, "rolling-try", json_object(), ASK_MS, &answer);
 
 		json_decref(answer);
 		if (rc) {
-			complain(r, "refused: %s: %s", g->name, g->silence);
+			rolling_complain(r, "refused: %s: %s", g->name, g->silence);
 			return CLIENT_REFUSED;
 		}
 	}
 	do {
 		pause_ms(POLL_MS);
-		look_at_both(r);
+		rolling_look(r);
 	} while ((r->gateways[0].now.trial == ROLLING_TRYING ||
 		  r->gateways[1].now.trial == ROLLING_TRYING) &&
 		 clock_now_ms() < deadline && !interruptions);
@@ -304,13 +155,18 @@ static int make_plan(struct rolling *r, const struct rolling_record *record,
 	for (size_t i = 0; i < 2; i++) {
 		if (views[i].known)
 			continue;
-		complain(r, "refused: %s: %s", r->gateways[i].name, r->gateways[i].silence);
+		rolling_complain(r, "refused: %s: %s", r->gateways[i].name, r->gateways[i].silence);
 		return CLIENT_REFUSED;
 	}
 	if (rolling_plan_make(&r->wish, views, record, ret_plan, reason) == ROLLING_DONE)
 		return 0;
-	complain(r, "refused: %s", reason);
+	rolling_complain(r, "refused: %s", reason);
 	return CLIENT_REFUSED;
+}
+
+static const char *version_of(const struct rolling_view *view)
+{
+	return view->image.known ? view->image.version : view->running.version;
 }
 
 static void print_plan(const struct rolling *r, const struct rolling_plan *plan)
@@ -319,8 +175,10 @@ static void print_plan(const struct rolling *r, const struct rolling_plan *plan)
 		const struct rolling_view *view = &r->gateways[i].now;
 
 		printf("%s: %s%s, runs %s", view->name, view->role,
-		       view->drained ? ", drained" : "", view->running.version);
-		if (view->running.hash != view->installed.hash)
+		       view->drained ? ", drained" : "", version_of(view));
+		if (*r->wish.image && strcmp(version_of(view), r->wish.image))
+			printf(", gets %s", r->wish.image);
+		else if (view->running.hash != view->installed.hash)
 			printf(", installed is %s", view->installed.version);
 		putchar('\n');
 	}
@@ -348,10 +206,11 @@ static void release(struct rolling *r, bool finished)
 		json_t *answer = NULL;
 
 		/* Who does not hear it is free when it has heard nothing for a while. */
-		(void)ask(r, &r->gateways[i], "rolling-release",
-			  json_pack("{s:o, s:b}", "run", pair_number_new(r->record.run), "finished",
-				    (int)finished),
-			  LOOK_MS, &answer);
+		(void)rolling_ask(r, &r->gateways[i], "rolling-release",
+				  json_pack("{s:o, s:b, s:s}", "run",
+					    pair_number_new(r->record.run), "finished",
+					    (int)finished, "reason", r->reason),
+				  LOOK_MS, &answer);
 		json_decref(answer);
 	}
 	r->holds = false;
@@ -363,20 +222,24 @@ static int take_both(struct rolling *r, const struct rolling_record *left,
 {
 	struct rolling_record record;
 
-	if (getrandom(&r->record.run, sizeof(r->record.run), 0) != sizeof(r->record.run)) {
-		complain(r, "no random numbers: %s", strerror(errno));
+	if (left->kept) {
+		r->record = *left;
+	} else if (getrandom(&r->record.run, sizeof(r->record.run), 0) != sizeof(r->record.run)) {
+		rolling_complain(r, "no random numbers: %s", strerror(errno));
 		return 1;
 	}
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2 && !left->kept; i++)
 		r->record.before[i] = plan->resumed ? left->before[i] : r->gateways[i].now.instance;
-	r->record.active = plan->resumed ? left->active : r->gateways[1].now.active;
+	if (!left->kept)
+		r->record.active = plan->resumed ? left->active : r->gateways[1].now.active;
 	r->holds = true;
 	for (size_t i = 0; i < 2; i++) {
 		struct gateway *g = &r->gateways[i];
 
-		if (!look(r, g, &record))
+		if (!rolling_look_at(r, g, &record))
 			continue;
-		complain(r, "%s%s: %s", r->overtaken ? "" : "refused: ", g->name, g->silence);
+		rolling_complain(r, "%s%s: %s", r->overtaken ? "" : "refused: ", g->name,
+				 g->silence);
 		release(r, !plan->resumed);
 		return CLIENT_REFUSED;
 	}
@@ -411,8 +274,8 @@ static int keep_before(struct rolling *r, const struct rolling_plan *plan)
 
 		if (!g->alike)
 			continue;
-		if (look(r, other, &record)) {
-			complain(r, "refused: %s: %s", other->name, other->silence);
+		if (rolling_look_at(r, other, &record)) {
+			rolling_complain(r, "refused: %s: %s", other->name, other->silence);
 			return CLIENT_REFUSED;
 		}
 		own = g->before;
@@ -437,8 +300,12 @@ static json_t *members_of(const struct rolling *r, enum rolling_step step)
 	case ROLLING_RESTART:
 		return json_pack("{s:o, s:b}", "run", pair_number_new(r->record.run),
 				 "keep_engines", (int)r->keep_engines);
+	case ROLLING_BOOT:
+		return json_pack("{s:o, s:s}", "run", pair_number_new(r->record.run), "image",
+				 r->wish.image);
 	case ROLLING_DRAIN:
 	case ROLLING_QUIET:
+	case ROLLING_TRIAL:
 	case ROLLING_PROVE:
 	case ROLLING_RETURN:
 	case ROLLING_STEP_MAX:
@@ -452,6 +319,7 @@ enum outcome {
 	OUTCOME_REFUSED, /* the gateway did not do it */
 	OUTCOME_STOPPED,
 	OUTCOME_INTERRUPTED,
+	OUTCOME_LEFT, /* this machine goes down for its trial */
 };
 
 static bool is_interrupted(enum rolling_step step)
@@ -468,7 +336,7 @@ static enum outcome watch(struct rolling *r, struct rolling_watch *w, struct gat
 	for (;;) {
 		enum rolling_verdict verdict;
 
-		look_at_both(r);
+		rolling_look(r);
 		if (r->overtaken) {
 			snprintf(reason, ROLLING_REASON_LEN,
 				 "another run has taken over, as this one was silent for long");
@@ -480,17 +348,35 @@ static enum outcome watch(struct rolling *r, struct rolling_watch *w, struct gat
 			return OUTCOME_DONE;
 		if (verdict == ROLLING_DOUBT)
 			return OUTCOME_STOPPED;
+		if (r->leaves && interruptions)
+			return OUTCOME_LEFT;
 		if (is_interrupted(w->step)) {
 			snprintf(reason, ROLLING_REASON_LEN, "interrupted");
 			return OUTCOME_INTERRUPTED;
 		}
 		if (strcmp(said, reason) && clock_now_ms() - since_ms > PATIENCE_MS) {
-			say(r, "  %s", reason);
+			rolling_say(r, "  %s", reason);
 			since_ms = clock_now_ms();
 			snprintf(said, sizeof(said), "%s", reason);
 		}
 		pause_ms(POLL_MS);
 	}
+}
+
+/* The other gateway hears of it, and the record has it, before nothing can be said any more. */
+static void leave(struct rolling *r)
+{
+	r->leaves = true;
+	rolling_say(r,
+		    "  which is this one: it goes on by itself then, see 'netpas rolling status'");
+	rolling_image_enter(r, ROLLING_LEAVING, "");
+	rolling_look(r);
+}
+
+static void stay(struct rolling *r)
+{
+	r->leaves = false;
+	rolling_image_enter(r, ROLLING_RUNNING, "");
 }
 
 static enum outcome do_step(struct rolling *r, enum rolling_step step, struct gateway *g,
@@ -502,34 +388,32 @@ static enum outcome do_step(struct rolling *r, enum rolling_step step, struct ga
 				   .soak_ms = r->soak_ms,
 				   .deadline_ms = r->deadline_ms,
 				   .instance = r->instance,
+				   .image = *r->wish.image ? r->wish.image : NULL,
 				   .alike = g->alike };
+	enum outcome outcome;
 	int rc = 0;
 
-	say(r, "%s %s%s", rule->doing, g->name, rule->then);
-	if (step == ROLLING_PROVE && r->wish.upgrade)
+	rolling_say(r, "%s %s%s", rule->doing, g->name, rule->then);
+	if (step == ROLLING_BOOT && g->here)
+		leave(r);
+	if (step == ROLLING_PROVE && r->wish.upgrade && !r->run)
 		w.build = g->before.installed.hash;
 	if (rule->request) {
 		json_t *answer = NULL;
 
-		rc = ask(r, g, rule->request, members_of(r, step), ASK_MS, &answer);
+		rc = rolling_ask(r, g, rule->request, members_of(r, step), ASK_MS, &answer);
 		json_decref(answer);
 	}
-	if (rc && !is_lost(rc)) {
+	if (rc && !rolling_is_lost(rc)) {
 		snprintf(reason, ROLLING_REASON_LEN, "%s: %s", g->name, g->silence);
 		return OUTCOME_REFUSED;
 	}
 	r->touched = true;
 	w.began_ms = clock_now_ms();
-	switch (watch(r, &w, g, other, reason)) {
-	case OUTCOME_DONE:
-		break;
-	case OUTCOME_INTERRUPTED:
-		return OUTCOME_INTERRUPTED;
-	case OUTCOME_REFUSED:
-	case OUTCOME_STOPPED:
-		return OUTCOME_STOPPED;
-	}
-	if (step == ROLLING_RESTART) {
+	outcome = watch(r, &w, g, other, reason);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (step == ROLLING_RESTART || step == ROLLING_TRIAL) {
 		g->restarted = true;
 		r->instance = w.instance;
 	}
@@ -549,21 +433,33 @@ static bool undo(struct rolling *r, struct gateway *g)
 
 	if (do_step(r, ROLLING_FREE, g, reason) == OUTCOME_DONE)
 		return true;
-	complain(r, "%s stays drained: %s", g->name, reason);
+	rolling_complain(r, "%s stays drained: %s", g->name, reason);
 	return false;
+}
+
+/* Its trial has ended in the slot that ran before: if that is as good as it was, it is free again. */
+static void come_back(struct rolling *r, struct gateway *g)
+{
+	char reason[ROLLING_REASON_LEN];
+
+	r->wish.image[0] = '\0';
+	r->instance = 0;
+	if (do_step(r, ROLLING_PROVE, g, reason) != OUTCOME_DONE ||
+	    do_step(r, ROLLING_FREE, g, reason) != OUTCOME_DONE)
+		rolling_complain(r, "%s stays drained: %s", g->name, reason);
 }
 
 static void tell_end(struct rolling *r)
 {
-	look_at_both(r);
+	rolling_look(r);
 	for (size_t i = 0; i < 2; i++) {
 		const struct gateway *g = &r->gateways[i];
 
 		if (g->now.known)
-			say(r, "%s is %s%s, runs %s", g->name, g->now.role,
-			    g->now.drained ? " and drained" : "", g->now.running.version);
+			rolling_say(r, "%s is %s%s, runs %s", g->name, g->now.role,
+				    g->now.drained ? " and drained" : "", version_of(&g->now));
 		else
-			say(r, "%s: %s", g->name, g->silence);
+			rolling_say(r, "%s: %s", g->name, g->silence);
 	}
 }
 
@@ -574,17 +470,19 @@ static void advise(struct rolling *r, const struct gateway *g)
 	for (size_t i = 0; i < 2; i++)
 		drained = drained || !r->gateways[i].now.known || r->gateways[i].now.drained;
 	if (!drained)
-		complain(r,
-			 "both gateways are free; say 'netpas rolling %s' again when the cause "
-			 "is gone",
-			 kind(r));
+		rolling_complain(
+			r,
+			"both gateways are free; say 'netpas rolling %s' again when the cause "
+			"is gone",
+			rolling_kind(r));
 	else
-		complain(r,
-			 "%s stays drained, so that nothing comes to it as long as the other one "
-			 "lives. Look at 'netpas status' and the log there; when the cause is "
-			 "gone say 'netpas rolling %s' again, which goes on from here, or "
-			 "'netpas drain --end' there",
-			 g->name, kind(r));
+		rolling_complain(
+			r,
+			"%s stays drained, so that nothing comes to it as long as the other one "
+			"lives. Look at 'netpas status' and the log there; when the cause is "
+			"gone say 'netpas rolling %s' again, which goes on from here, or "
+			"'netpas drain --end' there",
+			g->name, rolling_kind(r));
 }
 
 /* Whether the gateway of the step that did not end well is drained, and only that. */
@@ -596,14 +494,23 @@ static bool can_undo(enum rolling_step step, enum outcome outcome, const struct 
 		return true;
 	if (step == ROLLING_RESTART)
 		return outcome == OUTCOME_REFUSED;
+	if (step == ROLLING_BOOT)
+		return outcome == OUTCOME_REFUSED || (g->now.known && !g->now.image.trial &&
+						      g->now.instance == g->before.instance &&
+						      !strcmp(g->now.image.job_state, "failed"));
 	return step == ROLLING_DRAIN && outcome == OUTCOME_INTERRUPTED;
 }
 
 static int stop(struct rolling *r, enum rolling_step step, struct gateway *g, enum outcome outcome,
 		const char *reason)
 {
-	complain(r, "stopped: %s", reason);
-	if (r->touched && !r->overtaken && can_undo(step, outcome, g))
+	rolling_complain(r, "stopped: %s", reason);
+	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	if (r->leaves)
+		stay(r);
+	if (r->run && r->touched && rolling_returned(&g->now.image, r->wish.image))
+		come_back(r, g);
+	else if (r->touched && !r->overtaken && can_undo(step, outcome, g))
 		(void)undo(r, g); /* says so */
 	tell_end(r);
 	if (r->touched)
@@ -623,22 +530,125 @@ static int carry_out(struct rolling *r, const struct rolling_plan *plan)
 		outcome = is_interrupted(step) ? OUTCOME_INTERRUPTED : do_step(r, step, g, reason);
 		if (outcome == OUTCOME_DONE)
 			continue;
+		if (outcome == OUTCOME_LEFT)
+			return ROLLING_LEAVES;
 		return stop(r, step, g, outcome, reason);
 	}
 	tell_end(r);
-	say(r, "the rolling %s is done", kind(r));
+	rolling_say(r, "the rolling %s is done", rolling_kind(r));
 	return 0;
 }
 
-static int roll(struct rolling *r)
+/*
+ * After a restart: until both gateways answer and can be planned for. 0: *ret_plan is what is left to do, or has
+ * nothing, with the reason; or the exit code with the reason.
+ */
+static int await_pair(struct rolling *r, const struct rolling_record *left,
+		      struct rolling_plan *ret_plan, char reason[static ROLLING_REASON_LEN])
+{
+	const int64_t deadline = clock_now_ms() + AWAIT_MS;
+	enum rolling_verdict verdict = ROLLING_DOUBT;
+	json_t *answer;
+
+	*ret_plan = (struct rolling_plan){ 0 };
+	snprintf(reason, ROLLING_REASON_LEN, "netpasd does not answer here");
+	for (; verdict == ROLLING_DOUBT && clock_now_ms() < deadline; pause_ms(5 * POLL_MS)) {
+		if (interruptions)
+			return ROLLING_LEAVES; /* the next start goes on */
+		answer = NULL;
+		if (control_request(r->paths->run_dir, "status", LOOK_MS, &answer))
+			continue;
+		json_decref(answer);
+		if (!r->ends.partner && rolling_learn(r))
+			continue;
+		rolling_look(r);
+		for (size_t i = 0; i < 2; i++)
+			if (!r->gateways[i].now.known)
+				snprintf(reason, ROLLING_REASON_LEN, "%.63s: %.300s",
+					 r->gateways[i].name, r->gateways[i].silence);
+		if (!r->gateways[0].now.known || !r->gateways[1].now.known)
+			continue;
+		verdict = rolling_plan_make(
+			&r->wish,
+			(const struct rolling_view[]){ r->gateways[0].now, r->gateways[1].now },
+			left, ret_plan, reason);
+	}
+	return verdict == ROLLING_DOUBT ? CLIENT_UNDONE : 0;
+}
+
+static int has_come_back(struct rolling *r, const struct rolling_record *left, struct gateway *g)
+{
+	const struct rolling_plan plan = { .resumed = true };
+	int rc = take_both(r, left, &plan);
+
+	snprintf(r->reason, sizeof(r->reason), "%.63s has come back to %.63s: %.190s", g->name,
+		 g->now.image.version, g->now.image.reason);
+	rolling_complain(r, "stopped: %s", r->reason);
+	if (!rc)
+		rc = keep_before(r, &plan);
+	if (!rc) {
+		come_back(r, g);
+		tell_end(r);
+		advise(r, g);
+	}
+	return CLIENT_UNDONE;
+}
+
+static int finish(struct rolling *r, bool resumed, int rc)
+{
+	if (rc == ROLLING_LEAVES)
+		return rc; /* both stay as they are */
+	release(r, !rc || (!r->touched && !resumed));
+	rolling_image_enter(r, rc ? ROLLING_STOPPED : ROLLING_OVER, r->reason);
+	return rc;
+}
+
+/* What this machine's restart has interrupted. */
+static int go_on(struct rolling *r)
+{
+	struct rolling_record left;
+	struct rolling_plan plan;
+	char reason[ROLLING_REASON_LEN] = "";
+	struct gateway *here;
+	int rc;
+
+	if (!rolling_image_load(r, &left, reason)) {
+		puts(reason);
+		return 0;
+	}
+	printf("going on with the rolling upgrade to %s\n", r->wish.image);
+	rc = await_pair(r, &left, &plan, reason);
+	if (rc == ROLLING_LEAVES)
+		return rc;
+	here = &r->gateways[r->gateways[0].here ? 0 : 1];
+	if (!rc && rolling_returned(&here->now.image, r->wish.image) && here->now.drained)
+		return finish(r, true, has_come_back(r, &left, here));
+	if (rc || !plan.n) {
+		snprintf(r->reason, sizeof(r->reason), "%s", reason);
+		rolling_complain(r, "%s%s", rc ? "stopped: " : "", reason);
+		return finish(r, true, rc);
+	}
+	print_plan(r, &plan);
+	rc = take_both(r, &left, &plan);
+	rolling_image_enter(r, ROLLING_RUNNING, "");
+	if (!rc)
+		rc = keep_before(r, &plan);
+	if (!rc)
+		rc = carry_out(r, &plan);
+	return finish(r, true, rc);
+}
+
+static int roll(struct rolling *r, const char *file)
 {
 	struct rolling_record left;
 	struct rolling_plan plan, again;
-	int rc = learn(r);
+	int rc = file ? rolling_image_open(r, file) : 0;
 
 	if (!rc)
-		rc = look_first(r, &left);
+		rc = rolling_learn(r);
 	if (!rc)
+		rc = look_first(r, &left);
+	if (!rc && !file)
 		rc = try_installed(r);
 	if (!rc)
 		rc = make_plan(r, &left, &plan);
@@ -652,17 +662,21 @@ static int roll(struct rolling *r)
 	rc = take_both(r, &left, &plan);
 	if (rc)
 		return rc;
-	rc = make_plan(r, &left, &again);
+	if (file) {
+		rolling_image_enter(r, ROLLING_RUNNING, "");
+		rc = rolling_image_spread(r);
+	}
+	if (!rc)
+		rc = make_plan(r, &left, &again);
 	if (!rc && !plans_equal(&plan, &again)) {
-		complain(r, "refused: the pair has changed meanwhile; say it again");
+		rolling_complain(r, "refused: the pair has changed meanwhile; say it again");
 		rc = CLIENT_REFUSED;
 	}
 	if (!rc)
 		rc = keep_before(r, &plan);
 	if (!rc)
 		rc = carry_out(r, &plan);
-	release(r, !rc || (!r->touched && !plan.resumed));
-	return rc;
+	return finish(r, plan.resumed, rc);
 }
 
 /* ---- the command line ---- */
@@ -681,7 +695,7 @@ static int take_seconds(const char *option, const char *text, unsigned int *ret_
 	return 0;
 }
 
-static int take_options(struct rolling *r, int argc, char **argv)
+static int take_options(struct rolling *r, int argc, char **argv, const char **ret_file)
 {
 	const struct {
 		const char *name;
@@ -691,6 +705,8 @@ static int take_options(struct rolling *r, int argc, char **argv)
 		{ "--hand-back", &r->wish.hand_back },
 		{ "--keep-engines", &r->keep_engines },
 		{ "--allow-different", &r->wish.different },
+		{ "--allow-away", &r->wish.away },
+		{ "--force-older", &r->wish.older },
 	};
 	const size_t n = sizeof(words) / sizeof(words[0]);
 
@@ -712,15 +728,25 @@ static int take_options(struct rolling *r, int argc, char **argv)
 		}
 		while (w < n && strcmp(argv[i], words[w].name))
 			w++;
+		if (w == n && argv[i][0] != '-' && r->wish.upgrade && !*ret_file) {
+			*ret_file = argv[i];
+			continue;
+		}
 		if (w == n) {
 			fprintf(stderr,
-				"netpas: rolling %s knows --check, --soak SECONDS, "
-				"--deadline SECONDS, --hand-back, --keep-engines and --allow-different, got "
-				"'%s'\n",
+				"netpas: rolling %s knows --check, --soak SECONDS, --deadline SECONDS, "
+				"--hand-back, --keep-engines, --allow-different, and with a bundle "
+				"--allow-away and --force-older, got '%s'\n",
 				argv[1], argv[i]);
 			return 2;
 		}
 		*words[w].value = true;
+	}
+	if (*ret_file ? r->wish.different || r->keep_engines : r->wish.away || r->wish.older) {
+		fputs("netpas: rolling: --allow-away and --force-older belong to an upgrade with a "
+		      "bundle, --allow-different and --keep-engines to all others\n",
+		      stderr);
+		return 2;
 	}
 	if (r->wish.different && !r->wish.upgrade) {
 		fputs("netpas: rolling restart changes no software; --allow-different belongs to "
@@ -734,12 +760,18 @@ static int take_options(struct rolling *r, int argc, char **argv)
 int client_rolling(const struct client_paths *paths, int argc, char **argv)
 {
 	struct rolling r = { .paths = paths, .soak_ms = SOAK_S * 1000, .began_ms = clock_now_ms() };
-	int rc = take_options(&r, argc, argv);
+	const char *file = NULL;
+	int rc;
 
+	if (argc >= 2 && !strcmp(argv[1], "status"))
+		return rolling_image_show(argc > 2 && !strcmp(argv[2], "--json"));
+	r.wish.upgrade = argc == 2 && !strcmp(argv[1], "resume");
+	rc = r.wish.upgrade ? 0 : take_options(&r, argc, argv, &file);
 	if (rc)
 		return rc;
 	take_signals();
-	rc = roll(&r);
+	rc = r.wish.upgrade && !file && !strcmp(argv[1], "resume") ? go_on(&r) : roll(&r, file);
+	rolling_image_free(&r);
 	for (size_t i = 0; i < 2; i++) {
 		rolling_view_fini(&r.gateways[i].before);
 		rolling_view_fini(&r.gateways[i].now);

@@ -226,6 +226,9 @@ static const struct pair_request requests[] = {
 	{ "rolling-try", do_command },
 	{ "rolling-restart", do_command },
 	{ "rolling-release", do_command },
+	{ "image-put", do_command },
+	{ "image-write", do_command },
+	{ "image-try", do_command },
 };
 
 /* ---- where it listens ---- */

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "event_log.h"
 #include "hello.h"
+#include "image_node.h"
 #include "installed.h"
 #include "log.h"
 #include "pair_message.h"
@@ -75,12 +76,13 @@ static json_t *hold_copy(json_t *hold)
 	    pair_number_get(hold, "before_first", &first) ||
 	    pair_number_get(hold, "before_second", &second))
 		return NULL;
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b}", "run", pair_number_new(run), "kind",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:b, s:b}", "run", pair_number_new(run), "kind",
 			 strcmp(kind, "upgrade") ? "restart" : kind, "by",
 			 strlen(by) < CONFIG_NAME_MAX ? by : "?", "before_first",
 			 pair_number_new(first), "before_second", pair_number_new(second),
 			 "second_was_active",
-			 json_is_true(json_object_get(hold, "second_was_active")));
+			 json_is_true(json_object_get(hold, "second_was_active")), "leaves",
+			 json_is_true(json_object_get(hold, "leaves")));
 }
 
 /* NULL, or the answer that says who is at it. */
@@ -151,6 +153,27 @@ static void count_remotes(const struct daemon *d, json_t *rolling)
 			    json_boolean(partner && partner->flags & HELLO_FLAG_DRAINING));
 }
 
+/* Of a remote gateway without which a trial here would be judged wrongly, if there is one. */
+static void find_far(const struct daemon *d, json_t *rolling)
+{
+	const struct beacon_peer *partner = beacon_partner(d->beacon), *peers;
+	size_t n;
+
+	peers = beacon_peers(d->beacon, &n);
+	for (size_t i = 0; i < n; i++) {
+		const struct config_site *site = &d->config->mesh.sites[peers[i].site];
+		const bool drained = peers[i].flags & HELLO_FLAG_DRAINING;
+
+		if ((partner && peers[i].id == partner->id) || (peers[i].alive && !drained))
+			continue;
+		json_object_set_new(rolling, "far",
+				    json_sprintf("%s of %s is %s",
+						 site->gateways[peers[i].gateway].name, site->name,
+						 peers[i].alive ? "drained" : "not heard"));
+		return;
+	}
+}
+
 static unsigned int live_paths(const struct daemon *d)
 {
 	json_t *paths = steering_paths(d->steering), *peer, *path;
@@ -167,7 +190,7 @@ static unsigned int live_paths(const struct daemon *d)
 static json_t *do_rolling(struct daemon *d, json_t *request)
 {
 	struct rolling_node *node = d->rolling;
-	json_t *hold = json_object_get(request, "hold"), *rolling;
+	json_t *hold = json_object_get(request, "hold"), *rolling, *image;
 	json_t *answer = hold ? take_lease(node, hold) : NULL;
 
 	if (answer)
@@ -178,6 +201,10 @@ static json_t *do_rolling(struct daemon *d, json_t *request)
 			    installed_status(node->installed), "held", (int)is_held(node), "paths",
 			    (int)live_paths(d));
 	count_remotes(d, rolling);
+	find_far(d, rolling);
+	image = image_node_status(d);
+	if (image)
+		json_object_set_new(rolling, "image", image);
 	if (node->lease.hold)
 		json_object_set(rolling, "record", node->lease.hold);
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "rolling", rolling, "status", status_make(d));
@@ -201,9 +228,12 @@ static json_t *do_release(struct daemon *d, json_t *request)
 			   text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"));
 		drop_lease(node);
 	} else {
+		const char *why = json_string_value(json_object_get(request, "reason"));
+
 		event_warning(EVENT_ROLLING,
-			      "rolling %.16s: under way -> half-way (asked for on %.64s)",
-			      text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"));
+			      "rolling %.16s: under way -> half-way (asked for on %.64s%s%.300s)",
+			      text_of(node->lease.hold, "kind"), text_of(node->lease.hold, "by"),
+			      why ? "; " : "", why ? why : "");
 		node->lease.until_us = 0;
 	}
 	return json_pack("{s:b}", "ok", 1);
@@ -238,8 +268,8 @@ static int restart_due(struct sd_event_source *source, uint64_t usec, void *data
 	return sd_event_exit(d->event, DAEMON_RESTART);
 }
 
-/* NULL, or why customers would notice, or it would not come back. */
-static const char *objection(const struct daemon *d)
+/* NULL, or why customers would notice. */
+static const char *stands_by(const struct daemon *d)
 {
 	const struct beacon_peer *partner = beacon_partner(d->beacon);
 
@@ -249,6 +279,16 @@ static const char *objection(const struct daemon *d)
 		return "this gateway is active";
 	if (!partner || !partner->alive || !partner->active)
 		return "the other gateway is not heard to be active";
+	return NULL;
+}
+
+/* NULL, or why customers would notice, or it would not come back. */
+static const char *objection(const struct daemon *d)
+{
+	const char *why = stands_by(d);
+
+	if (why)
+		return why;
 	if (!installed_good(d->rolling->installed))
 		return "what is installed was not tried, or not with success";
 	return NULL;
@@ -271,6 +311,26 @@ static json_t *do_restart(struct daemon *d, json_t *request)
 	return json_pack("{s:b}", "ok", 1);
 }
 
+/* ---- the machine's image ---- */
+
+static json_t *do_image(struct daemon *d, json_t *request)
+{
+	const char *what = json_string_value(json_object_get(request, "request"));
+	struct rolling_node *node = d->rolling;
+	const char *why = NULL;
+
+	what = what ? what : json_string_value(json_object_get(request, "command"));
+	if (!has_lease(node, request))
+		why = "it is not asked for by a run that holds it";
+	else if (!strcmp(what, "image-put"))
+		return image_node_put(d, request);
+	else if (!strcmp(what, "image-write"))
+		return image_node_write(d, request, node->lease.run);
+	else
+		why = stands_by(d);
+	return why ? refusal(why) : image_node_try(d, request, node->lease.run);
+}
+
 bool rolling_node_command(struct daemon *d, const char *command, json_t *request,
 			  json_t **ret_answer)
 {
@@ -278,10 +338,10 @@ bool rolling_node_command(struct daemon *d, const char *command, json_t *request
 		const char *name;
 		json_t *(*handle)(struct daemon *d, json_t *request);
 	} commands[] = {
-		{ "rolling", do_rolling },
-		{ "rolling-try", do_try },
-		{ "rolling-restart", do_restart },
-		{ "rolling-release", do_release },
+		{ "rolling", do_rolling },	   { "rolling-try", do_try },
+		{ "rolling-restart", do_restart }, { "rolling-release", do_release },
+		{ "image-put", do_image },	   { "image-write", do_image },
+		{ "image-try", do_image },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -307,6 +367,14 @@ void rolling_node_problems(const struct daemon *d, json_t *problems)
 	partner = beacon_partner(d->beacon);
 	if (!is_draining(d) && !(partner && partner->flags & HELLO_FLAG_DRAINING))
 		return;
+	if (json_is_true(json_object_get(node->lease.hold, "leaves"))) {
+		json_array_append_new(
+			problems, json_sprintf("rolling %.16s: %.64s, which runs it, restarts, and "
+					       "goes on with it by itself",
+					       text_of(node->lease.hold, "kind"),
+					       text_of(node->lease.hold, "by")));
+		return;
+	}
 	json_array_append_new(
 		problems,
 		json_sprintf(

@@ -154,6 +154,30 @@ static int read_status(json_t *status, struct rolling_view *view)
 	return rc ? rc : read_problems(json_object_get(status, "problems"), view);
 }
 
+static void take(json_t *object, const char *key, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", text_of(object, key));
+}
+
+static void read_image(json_t *json, struct rolling_image *image)
+{
+	json_t *job = json_object_get(json, "job");
+
+	if (!json_is_object(json))
+		return;
+	image->known = true;
+	image->trial = truth_of(json, "trial");
+	take(json, "version", image->version, sizeof(image->version));
+	take(json, "phase", image->phase, sizeof(image->phase));
+	take(json, "written", image->written, sizeof(image->written));
+	take(json, "reason", image->reason, sizeof(image->reason));
+	if (!json_is_object(job) || pair_number_get(job, "run", &image->job))
+		return;
+	take(job, "job", image->job_name, sizeof(image->job_name));
+	take(job, "state", image->job_state, sizeof(image->job_state));
+	take(job, "reason", image->job_reason, sizeof(image->job_reason));
+}
+
 static void read_record(json_t *json, struct rolling_record *ret_record)
 {
 	struct rolling_record record = { 0 };
@@ -183,6 +207,8 @@ int rolling_view_parse(json_t *answer, struct rolling_view *ret_view,
 	view.remotes = (unsigned int)number_of(rolling, "remotes");
 	view.agreeing = (unsigned int)number_of(rolling, "agreeing");
 	view.paths = (unsigned int)number_of(rolling, "paths");
+	read_image(json_object_get(rolling, "image"), &view.image);
+	take(rolling, "far", view.far, sizeof(view.far));
 	read_record(json_object_get(rolling, "record"), ret_record);
 	*ret_view = view;
 	return 0;

@@ -43,6 +43,27 @@ const struct rolling_rule rolling_rules[ROLLING_STEP_MAX] = {
 		.drained = true,
 		.must_end = true,
 	},
+	[ROLLING_BOOT] = {
+		.name = "boot",
+		.doing = "restarting the machine of",
+		.then = " for its trial",
+		.request = "image-try",
+		.deadline_ms = 600000,
+		.patient = true,
+		.other_serves = true,
+		.drained = true,
+		.must_end = true,
+	},
+	[ROLLING_TRIAL] = {
+		.name = "trial",
+		.doing = "waiting until",
+		.then = " has confirmed its trial",
+		.deadline_ms = 900000,
+		.patient = true,
+		.other_serves = true,
+		.drained = true,
+		.must_end = true,
+	},
 	[ROLLING_PROVE] = {
 		.name = "prove",
 		.doing = "waiting until",
@@ -179,7 +200,7 @@ bool rolling_as_good(const struct rolling_view *before, bool alike, const struct
 
 /* ---- the plan ---- */
 
-static bool can_begin(const struct rolling_view views[static 2],
+static bool can_begin(const struct rolling_wish *wish, const struct rolling_view views[static 2],
 		      const struct rolling_record *record, char reason[static ROLLING_REASON_LEN])
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -192,7 +213,8 @@ static bool can_begin(const struct rolling_view views[static 2],
 			return because(reason, "%s is %s, not standby", view->name, view->role);
 		if (view->busy)
 			return because(reason, "%s has a handover under way", view->name);
-		if (view->drained && view->active)
+		/* It was on trial when the gateway that led the run died. */
+		if (view->drained && view->active && !(record->kept && *wish->image))
 			return because(reason, "%s is drained, and active all the same",
 				       view->name);
 		if (view->drained && !record->run)
@@ -230,6 +252,50 @@ static bool are_alike(const struct rolling_view views[static 2],
 	return true;
 }
 
+bool rolling_returned(const struct rolling_image *image, const char *wanted)
+{
+	return image->known && !image->trial && strcmp(image->version, wanted) &&
+	       !strcmp(image->written, wanted) && !strcmp(image->phase, "returned");
+}
+
+static bool is_image_allowed(const struct rolling_wish *wish,
+			     const struct rolling_view views[static 2],
+			     const struct rolling_record *record,
+			     char reason[static ROLLING_REASON_LEN])
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct rolling_view *view = &views[i];
+		const bool wanted = view->image.known && !strcmp(view->image.version, wish->image);
+
+		if (!view->image.known)
+			return because(reason,
+				       "%s is not the appliance image, or its netpasd knows "
+				       "nothing of that",
+				       view->name);
+		if (view->image.trial && !(wanted && view->drained))
+			return because(reason, "%s runs %s for its trial, not confirmed yet",
+				       view->name, view->image.version);
+		if (!strcmp(view->image.phase, "armed") && !wanted)
+			return because(reason,
+				       "%s is set for a trial of %s; restart it, or 'netpas "
+				       "upgrade rollback' there",
+				       view->name, view->image.written);
+		if (strverscmp(wish->image, view->image.version) < 0 && !wish->older &&
+		    !record->kept)
+			return because(reason,
+				       "%s is older than what %s runs, %s; --force-older takes it "
+				       "all the same",
+				       wish->image, view->name, view->image.version);
+		if (*view->far && !wish->away && !record->kept)
+			return because(reason,
+				       "%s: %s; is an upgrade under way there? A trial is judged "
+				       "by tunnels to all gateways. Wait for it, or say "
+				       "--allow-away",
+				       view->name, view->far);
+	}
+	return true;
+}
+
 static bool is_allowed(const struct rolling_wish *wish, const struct rolling_view views[static 2],
 		       char reason[static ROLLING_REASON_LEN])
 {
@@ -263,7 +329,8 @@ static void add_step(struct rolling_plan *plan, enum rolling_step step, unsigned
 	plan->v[plan->n++].gateway = gateway;
 }
 
-static void add_gateway(struct rolling_plan *plan, bool restart, bool drained, unsigned int gateway)
+static void add_gateway(struct rolling_plan *plan, bool restart, bool image, bool drained,
+			unsigned int gateway)
 {
 	if (!restart && !drained)
 		return;
@@ -271,8 +338,10 @@ static void add_gateway(struct rolling_plan *plan, bool restart, bool drained, u
 		add_step(plan, ROLLING_DRAIN, gateway);
 	if (restart) {
 		add_step(plan, ROLLING_QUIET, gateway);
-		add_step(plan, ROLLING_RESTART, gateway);
+		add_step(plan, image ? ROLLING_BOOT : ROLLING_RESTART, gateway);
 	}
+	if (image)
+		add_step(plan, ROLLING_TRIAL, gateway);
 	add_step(plan, ROLLING_PROVE, gateway);
 	add_step(plan, ROLLING_FREE, gateway);
 }
@@ -285,19 +354,29 @@ enum rolling_verdict rolling_plan_make(const struct rolling_wish *wish,
 {
 	const unsigned int active = views[0].active ? 0 : 1, standby = 1 - active;
 	struct rolling_plan plan = { .resumed = views[standby].drained };
-	unsigned int was_active = plan.resumed ? record->active : active, will = active;
+	unsigned int was_active = plan.resumed || record->kept ? record->active : active,
+		     will = active;
+	const bool image = *wish->image;
 	bool restart[2];
 
-	if (!can_begin(views, record, reason) || !are_alike(views, reason) ||
-	    !is_allowed(wish, views, reason))
+	if (!can_begin(wish, views, record, reason) || !are_alike(views, reason) ||
+	    !(image ? is_image_allowed(wish, views, record, reason)
+		    : is_allowed(wish, views, reason)))
 		return ROLLING_DOUBT;
 	for (size_t i = 0; i < 2; i++)
-		restart[i] = wish->upgrade  ? views[i].running.hash != views[i].installed.hash
-			     : plan.resumed ? views[i].instance == record->before[i]
-					    : true;
-	add_gateway(&plan, restart[standby], views[standby].drained, standby);
-	add_gateway(&plan, restart[active], false, active);
-	if (!plan.n) {
+		restart[i] = image	     ? strcmp(views[i].image.version, wish->image)
+			     : wish->upgrade ? views[i].running.hash != views[i].installed.hash
+			     : plan.resumed  ? views[i].instance == record->before[i]
+					     : true;
+	if (views[active].drained)
+		add_step(&plan, ROLLING_FREE, active);
+	add_gateway(&plan, restart[standby], image, views[standby].drained, standby);
+	add_gateway(&plan, restart[active], image, false, active);
+	if (image && !plan.n && !(wish->hand_back && record->kept && active != record->active)) {
+		because(reason, "both gateways run %s; there is nothing to do", wish->image);
+		return ROLLING_WAIT;
+	}
+	if (!image && !plan.n) {
 		because(reason, "both gateways run what is installed, %s; there is nothing to do",
 			views[0].running.version);
 		return ROLLING_WAIT;
@@ -368,6 +447,19 @@ static bool is_restarted(struct rolling_watch *watch, const struct rolling_view 
 	return true;
 }
 
+static bool is_confirmed(struct rolling_watch *watch, const struct rolling_view *now,
+			 char reason[static ROLLING_REASON_LEN])
+{
+	const struct rolling_image *image = &now->image;
+
+	if (!image->known || image->trial || (watch->image && strcmp(image->version, watch->image)))
+		return because(reason, "%s runs %s%s", now->name,
+			       image->known ? image->version : "no image that it knows of",
+			       image->trial ? " for its trial, not confirmed yet" : "");
+	watch->instance = now->instance;
+	return true;
+}
+
 /* True if the step has what it is for; else what it waits for. */
 static bool is_good(struct rolling_watch *watch, const struct rolling_view *before,
 		    const struct rolling_view *now, const struct rolling_view *other_before,
@@ -375,8 +467,10 @@ static bool is_good(struct rolling_watch *watch, const struct rolling_view *befo
 {
 	if (!now->known)
 		return because(reason, "%s does not answer", before->name);
-	if (watch->step == ROLLING_RESTART)
+	if (watch->step == ROLLING_RESTART || watch->step == ROLLING_BOOT)
 		return is_restarted(watch, before, now, reason);
+	if (watch->step == ROLLING_TRIAL)
+		return is_confirmed(watch, now, reason);
 	if (!other->known)
 		return because(reason, "%s does not answer", other_before->name);
 	switch (watch->step) {
@@ -388,6 +482,9 @@ static bool is_good(struct rolling_watch *watch, const struct rolling_view *befo
 	case ROLLING_QUIET:
 		return is_quiet(watch, now, reason);
 	case ROLLING_PROVE:
+		if (watch->image && strcmp(now->image.version, watch->image))
+			return because(reason, "%s runs %s, not %s", now->name, now->image.version,
+				       watch->image);
 		if (watch->build && now->running.hash != watch->build)
 			return because(reason, "%s runs %s, which is not what was installed",
 				       now->name, now->running.version);
@@ -405,6 +502,8 @@ static bool is_good(struct rolling_watch *watch, const struct rolling_view *befo
 				       other->name, other->role);
 		return true;
 	case ROLLING_RESTART:
+	case ROLLING_BOOT:
+	case ROLLING_TRIAL:
 	case ROLLING_STEP_MAX:
 		break;
 	}
@@ -426,14 +525,25 @@ static unsigned int deadline_ms(const struct rolling_watch *watch)
 }
 
 /* The daemon takes a drain back whose role nobody took. */
-static bool has_failed(const struct rolling_watch *watch, const struct rolling_view *now,
-		       const struct rolling_view *other_before,
+static bool has_failed(const struct rolling_watch *watch, const struct rolling_view *before,
+		       const struct rolling_view *now, const struct rolling_view *other_before,
 		       char reason[static ROLLING_REASON_LEN])
 {
 	if (!now->known || now->busy)
 		return false;
 	if (watch->step == ROLLING_DRAIN && !now->drained) {
 		because(reason, "%s did not take the role over", other_before->name);
+		return true;
+	}
+	if ((watch->step == ROLLING_BOOT || watch->step == ROLLING_TRIAL) && watch->image &&
+	    now->instance != before->instance && rolling_returned(&now->image, watch->image)) {
+		because(reason, "%s has come back to %s: %s", now->name, now->image.version,
+			now->image.reason);
+		return true;
+	}
+	if (watch->step == ROLLING_BOOT && !strcmp(now->image.job_name, "try") &&
+	    !strcmp(now->image.job_state, "failed")) {
+		because(reason, "%s: %s", now->name, now->image.job_reason);
 		return true;
 	}
 	return false;
@@ -446,7 +556,7 @@ enum rolling_verdict rolling_see(struct rolling_watch *watch, const struct rolli
 				 char reason[static ROLLING_REASON_LEN])
 {
 	if (!is_undoubted(watch, before, now, other_before, other, reason) ||
-	    has_failed(watch, now, other_before, reason))
+	    has_failed(watch, before, now, other_before, reason))
 		return ROLLING_DOUBT;
 	if (is_good(watch, before, now, other_before, other, reason)) {
 		if (!watch->good)

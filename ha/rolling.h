@@ -6,6 +6,9 @@
  *	for the standby gateway, then for the other one:
  *	drain -> quiet -> restart -> prove -> free
  *
+ * or, where the machine's image is replaced, boot -> trial in place of restart: the slot that was written
+ * before anything was touched is started, and has to confirm itself (appliance/upgrade.h).
+ *
  * Draining the active one hands the role to the gateway that was proven just before. A gateway is
  * drained, on disk, from before it is touched until it is as good as before: whatever dies meanwhile,
  * the other one serves.
@@ -47,6 +50,20 @@ struct rolling_build {
 	uint64_t hash; /* of the program's file */
 };
 
+/* What it says of the appliance image and its slots. */
+struct rolling_image {
+	bool known; /* it is one */
+	bool trial; /* what runs is not confirmed */
+	char version[ROLLING_NAME_LEN];
+	char phase[16];			/* of its last upgrade (appliance/upgrade_record.h) */
+	char written[ROLLING_NAME_LEN]; /* the version that this was about */
+	char reason[ROLLING_WORD_LEN];
+	uint64_t job; /* the run that it works for, or did; 0: none */
+	char job_name[16];
+	char job_state[16]; /* "running", "done", "failed" */
+	char job_reason[ROLLING_WORD_LEN];
+};
+
 /* Zeroed: it does not answer. */
 struct rolling_view {
 	bool known;
@@ -69,6 +86,8 @@ struct rolling_view {
 	unsigned int paths; /* that are alive */
 	uint64_t carried;   /* packets, both ways */
 	bool lan_answers;
+	struct rolling_image image;
+	char far[ROLLING_WORD_LEN];    /* a remote gateway that is drained or not heard; "": none */
 	struct rolling_words tunnels;  /* that are alive: names of peers, and lanes */
 	struct rolling_words programs; /* of the data plane, that run */
 	struct rolling_words problems; /* but for those of being drained */
@@ -89,6 +108,8 @@ enum rolling_step {
 	ROLLING_DRAIN,
 	ROLLING_QUIET,
 	ROLLING_RESTART,
+	ROLLING_BOOT,
+	ROLLING_TRIAL,
 	ROLLING_PROVE,
 	ROLLING_FREE,
 	ROLLING_RETURN,
@@ -108,7 +129,7 @@ struct rolling_rule {
 };
 extern const struct rolling_rule rolling_rules[ROLLING_STEP_MAX];
 
-#define ROLLING_PLAN_MAX 12
+#define ROLLING_PLAN_MAX 16
 
 struct rolling_plan {
 	struct {
@@ -123,13 +144,21 @@ struct rolling_wish {
 	bool upgrade;
 	bool hand_back;
 	bool different; /* the two gateways may get different software */
+	bool older;	/* that version may be older than what runs */
+	bool away;	/* gateways of other sites may be drained, or not heard */
+	char image
+		[ROLLING_NAME_LEN]; /* the version that both are to run; "": it is about netpasd */
 };
+
+/* Has its trial ended in the slot that ran before? */
+bool rolling_returned(const struct rolling_image *image, const char *wanted);
 
 /* What an earlier run, that did not end well, has left; zeroed: there was none. */
 struct rolling_record {
 	uint64_t run;
 	uint64_t before[2];  /* instances, in the order of the views */
 	unsigned int active; /* who was */
+	bool kept;	     /* on disk, by the run itself: one that goes on after a restart */
 };
 
 enum rolling_verdict {
@@ -157,6 +186,7 @@ struct rolling_watch {
 	unsigned int soak_ms;	  /* how long a proof has to last */
 	unsigned int deadline_ms; /* of restart and proof; 0: as the table says */
 	uint64_t build;		  /* that has to run after the restart; 0: any */
+	const char *image;	  /* that has to run after the trial; NULL: any */
 	bool alike;		  /* before is what the partner said */
 	/* Kept by rolling_see(); zeroed at first. */
 	uint64_t instance; /* after the restart: given on from there to the proof */

@@ -266,7 +266,7 @@ static void numbers_in_problems_do_not_count(void **state)
 /* Steps as letters, the gateway's number behind each. */
 static const char *plan_text(const struct rolling_plan *plan)
 {
-	static const char letters[ROLLING_STEP_MAX] = { 'D', 'Q', 'R', 'P', 'F', 'B' };
+	static const char letters[ROLLING_STEP_MAX] = { 'D', 'Q', 'R', 'T', 'C', 'P', 'F', 'B' };
 	static char text[ROLLING_PLAN_MAX * 2 + 1];
 
 	for (size_t i = 0; i < plan->n; i++)
