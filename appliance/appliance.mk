@@ -22,7 +22,8 @@ LIB_SRCS  := $(filter-out $(MAINS),$(wildcard appliance/*.c)) $(wildcard ha/*.c)
 LIB_OBJS  := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/wireguard_lib.o
 
 .PHONY: programs install
-programs: $(addprefix $(BUILD)/,netpasd netpas netpas-cloud netpas-web netpas-usage netpas-provision netpas-tune)
+PROGRAMS  := $(addprefix $(BUILD)/,netpasd netpas netpas-cloud netpas-web netpas-usage netpas-provision netpas-tune)
+programs: $(PROGRAMS)
 
 $(BUILD)/netpasd $(BUILD)/netpas: $(BUILD)/%: $(BUILD)/obj/appliance/%.o $(BUILD)/libnetpas.a
 	$(call say,LD,$@)

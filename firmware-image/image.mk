@@ -26,7 +26,12 @@ image-twice: deps ## the image twice, the second time elsewhere, and whether bot
 		IMAGE_EPOCH=$(IMAGE_EPOCH) IMAGE_KEY=$(abspath $(IMAGE_KEY)) \
 		IMAGE_CACHE=$(abspath $(IMAGE_CACHE)) $(if $(IMAGE_SOURCES),IMAGE_SOURCES=$(abspath $(IMAGE_SOURCES)))
 
-bundle: image ## the image as a signed bundle for `netpas upgrade`: build/image/netpas.bundle (root)
-	$(Q)firmware-image/bundle $(IMAGE)/root.squashfs $(IMAGE_VERSION) $(IMAGE_KEY) \
-		$(IMAGE)/netpas-$(IMAGE_VERSION).bundle
-	$(Q)ln -sf netpas-$(IMAGE_VERSION).bundle $(IMAGE)/netpas.bundle
+# The last thing that the build writes. For those who want an image of what is here, new or not.
+$(IMAGE)/sha256sums: $(PROGRAMS) $(wildcard appliance/*.service appliance/*.timer) \
+		$(shell find firmware-image -type f ! -name '*.pyc')
+	$(Q)$(MAKE) --no-print-directory image
+
+bundle: $(IMAGE)/sha256sums ## the image as a signed bundle for `netpas upgrade`: build/image/netpas.bundle (root)
+	$(Q)raw=$$(readlink $(IMAGE)/netpas.raw) && name=$${raw%.raw} && \
+	firmware-image/bundle $(IMAGE)/root.squashfs $${name#netpas-} $(IMAGE_KEY) $(IMAGE)/$$name.bundle && \
+	ln -sf $$name.bundle $(IMAGE)/netpas.bundle
