@@ -18,6 +18,7 @@
 #define KEPT_MAX (4 * 1024 * 1024)
 #define ASK_MS 5000
 #define UNITS "systemctl list-units --failed --plain --no-legend --no-pager 2>/dev/null"
+#define STARTED "systemctl --quiet is-active multi-user.target 2>/dev/null"
 
 static bool because(char reason[static ROLLING_REASON_LEN], const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -47,6 +48,15 @@ static json_t *failed_units(void)
 	if (out)
 		(void)pclose(out); /* without systemd no unit fails */
 	return units;
+}
+
+/*
+ * A unit that is started over and over has not failed for systemd: its start goes on, and so does that of all
+ * units that are ordered behind it.
+ */
+static bool still_starting(void)
+{
+	return !access("/run/systemd/system", F_OK) && system(STARTED) != 0;
 }
 
 bool boot_check_configured(const struct client_paths *paths)
@@ -90,8 +100,8 @@ static void make_whole(json_t *answer)
 json_t *boot_check_look(const struct client_paths *paths)
 {
 	const bool configured = boot_check_configured(paths);
-	json_t *look = json_pack("{s:b, s:o}", "configured", (int)configured, "failed_units",
-				 failed_units());
+	json_t *look = json_pack("{s:b, s:b, s:o}", "configured", (int)configured, "starting",
+				 (int)still_starting(), "failed_units", failed_units());
 	json_t *answer;
 
 	if (!look || !configured)
@@ -240,7 +250,7 @@ static bool answers_good(json_t *before, json_t *now, char reason[static ROLLING
 	return good;
 }
 
-bool boot_check_good(json_t *before, json_t *now, char reason[static ROLLING_REASON_LEN])
+static bool machine_good(json_t *before, json_t *now, char reason[static ROLLING_REASON_LEN])
 {
 	const bool configured = json_is_true(json_object_get(now, "configured"));
 	json_t *answer = json_object_get(now, "answer"), *then = json_object_get(before, "answer");
@@ -255,4 +265,12 @@ bool boot_check_good(json_t *before, json_t *now, char reason[static ROLLING_REA
 		return because(reason, "netpasd does not answer: %s",
 			       silence ? silence : "nothing");
 	return answers_good(json_is_object(then) ? then : NULL, answer, reason);
+}
+
+bool boot_check_good(json_t *before, json_t *now, char reason[static ROLLING_REASON_LEN])
+{
+	if (!machine_good(before, now, reason))
+		return false;
+	return !json_is_true(json_object_get(now, "starting")) ||
+	       because(reason, "units are still being started");
 }

@@ -131,6 +131,10 @@ static void test_what_may_not(void **state)
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		expect(gateway, gateway, changes[i].from, changes[i].to, changes[i].words);
 	expect(gateway, gateway, "'status'", "'statsu'", "no sense");
+	expect(gateway, gateway, "'configured': true", "'configured': true, 'starting': true",
+	       "still being started");
+	expect(bare, bare, "'configured': false", "'configured': false, 'starting': true",
+	       "still being started");
 	expect(gateway, silent, NULL, NULL, "Connection refused");
 	expect(gateway, bare, NULL, NULL, "no node.yaml");
 	expect(relay, relay, "'mode': 'native'", "'mode': 'none'", "no program of the data plane");
