@@ -30,6 +30,8 @@ export LC_ALL=C
 # How much longer everything takes here than on bare metal: deadlines, and intervals whose missing
 # means death, are that much longer. 1 unless the host is an emulator.
 LAB_TIME_SCALE=${LAB_TIME_SCALE:-1}
+# Seconds between two looks of lab_wait.
+LAB_POLL=${LAB_POLL:-0.02}
 
 declare -A LAB_PID    # node -> its pid 1, in the lab's pid namespace
 declare -A LAB_BRIDGE # node -> its bridge device, where it is a switch
@@ -324,7 +326,7 @@ lab_wait() {
 			echo "# waited in vain for: $what" >&2
 			return 1
 		fi
-		sleep 0.02
+		sleep "$LAB_POLL"
 	done
 }
 
