@@ -35,9 +35,12 @@ _another_boot() {
 	now=$(boot_of "$1") && [[ $now && $now != "$2" ]]
 }
 
-# upgrade_restarts NAME BOOT [SECONDS]: until it has started again since BOOT.
+# upgrade_restarts NAME BOOT [SECONDS]: until it has started again since BOOT. Since machine_mark GRUB has said
+# what it starts; who asks before only keeps the machine from its end.
 upgrade_restarts() {
-	lab_wait "$1, started again" "${3:-60}" _another_boot "$1" "$2"
+	lab_wait "$1, starting" "${3:-60}" machine_said "$1" 'Netpas: slot' || return
+	_machine_forget "$1"
+	machine_up "$1" "${3:-60}" && lab_wait "$1, started again" "${3:-60}" _another_boot "$1" "$2"
 }
 
 # slot_of NAME: the slot that it runs from.

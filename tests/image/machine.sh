@@ -229,14 +229,24 @@ machine_type() {
 	"$MACHINE_HOME/type" "$MACHINE_RUN/$1.console" "$2"
 }
 
-# machine_up NAME SECONDS: until it answers by SSH.
+# machine_up NAME SECONDS: until it answers by SSH. Its port is asked first: what a firewall swallows while
+# the machine starts is not waited for, and nobody shakes hands in vain.
 machine_up() {
-	lab_wait "$1" "$2" machine_run "$1" true
+	lab_wait "SSH of $1" "$2" _machine_listens "$1" && lab_wait "$1" "$2" machine_run "$1" true
+}
+
+_machine_listens() {
+	nsenter --net="/proc/${LAB_PID[switch]}/ns/net" timeout 1 bash -c ": <>/dev/tcp/${MACHINE_ADDRESS[$1]}/22"
 }
 
 # machine_age NAME: seconds since it was switched on.
 machine_age() {
 	awk -v from="${MACHINE_ON[$1]}" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'
+}
+
+# machine_work NAME: seconds of a CPU that it has had since then, which other load of the host does not change.
+machine_work() {
+	awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.1f", ($12 + $13) / tick }' "/proc/${LAB_PID[$1]}/stat"
 }
 
 # The kernel's complaints on all consoles, of all boots.

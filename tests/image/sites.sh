@@ -17,6 +17,7 @@
 # IMAGE: the directory with the image's formats (build/image).
 
 LAB_TIME_SCALE=${LAB_TIME_SCALE:-10}
+LAB_POLL=${LAB_POLL:-0.2} # an answer costs an emulated machine as long
 RELAYS=1
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/topology.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"
@@ -187,16 +188,39 @@ sites_keys() {
 	done
 }
 
-# sites_answer [SECONDS]: until all machines answer by SSH.
-sites_answer() {
-	local node
-	for node in "${NODES[@]}"; do
-		machine_up "$node" "${1:-60}" || return
-		echo "$node answers after $(machine_age "$node") s"
-	done
+# sites_started NODE: what it took.
+sites_started() {
+	echo "# $1 answers $(machine_age "$1") s after it was switched on, $(machine_work "$1") s of them at work"
 }
 
-# sites_up: all of it, each machine from the qcow2 image; two sites reach each other.
+# sites_on COMMAND...: switch all on; the command gets the name of each, to wait until it answers. Three start at
+# a time: all have to share two CPUs, and a machine that starts too slowly gives units of its own up.
+sites_on() {
+	local i
+	for i in "${!NODES[@]}"; do
+		machine_on "${NODES[i]}" || return
+		((i < 2)) || "$@" "${NODES[i - 2]}" || return
+	done
+	"$@" "${NODES[-2]}" && "$@" "${NODES[-1]}"
+}
+
+sites_answer() {
+	machine_up "$1" 120 && sites_started "$1"
+}
+
+# sites_together: two sites reach each other, from here on.
+sites_together() {
+	topology_ready 60 && SITES_TOGETHER=1
+}
+
+# sites_need: a part begins; an earlier one may have started the machines.
+sites_need() {
+	[[ ! ${SITES_TOGETHER:-} ]] || return 0
+	check_need "five machines start, two sites come up" sites_up
+	cat "$LAB_DIR/.check"
+}
+
+# sites_up: all of it, each machine from the qcow2 image.
 sites_up() {
 	local node disk
 	disk=$(image_file qcow2) || return
@@ -205,8 +229,5 @@ sites_up() {
 	for node in "${NODES[@]}"; do
 		sites_machine "$node" "$disk" format=qcow2
 	done
-	for node in "${NODES[@]}"; do
-		machine_on "$node" || return
-	done
-	sites_answer && topology_ready 60
+	sites_on sites_answer && sites_together
 }
