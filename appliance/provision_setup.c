@@ -297,16 +297,28 @@ static bool ask_mesh(struct wizard *wizard)
 	return false;
 }
 
+/* The place in a list of n that a number stands for; SIZE_MAX: it is none of them. */
+static size_t place_of(const char *answer, size_t n)
+{
+	char *end;
+	const unsigned long number = strtoul(answer, &end, 10);
+
+	return *end || !number || number > n ? SIZE_MAX : number - 1;
+}
+
+/* A name may begin with a number, or be one. */
 static const char *check_node(struct wizard *wizard, char *answer)
 {
-	const unsigned long number = strtoul(answer, NULL, 10);
+	size_t number = 0;
 
-	for (size_t i = 0; i < wizard->n_nodes; i++) {
-		wizard->node = &wizard->nodes[i];
-		if (!strcmp(answer, wizard->node->name) || number == i + 1)
-			return NULL;
-	}
-	return "one of the names above, or its number";
+	while (number < wizard->n_nodes && strcmp(answer, wizard->nodes[number].name))
+		number++;
+	if (number == wizard->n_nodes)
+		number = place_of(answer, wizard->n_nodes);
+	if (number == SIZE_MAX)
+		return "one of the names above, or its number";
+	wizard->node = &wizard->nodes[number];
+	return NULL;
 }
 
 static bool ask_node(struct wizard *wizard)
@@ -344,14 +356,11 @@ static bool ask_hostname(struct wizard *wizard)
 /* A name or a number of the list; SIZE_MAX: none. */
 static size_t nic_number(const struct wizard *wizard, const char *answer)
 {
-	char *end;
-	unsigned long number = strtoul(answer, &end, 10);
-
 	for (size_t i = 0; i < wizard->n_nics; i++) {
 		if (!strcmp(answer, wizard->nics[i].name))
 			return i;
 	}
-	return *end || !number || number > wizard->n_nics ? SIZE_MAX : number - 1;
+	return place_of(answer, wizard->n_nics);
 }
 
 static const char *check_lan(struct wizard *wizard, char *answer)
