@@ -39,7 +39,7 @@ wan_address() { echo "203.0.113.$((SITE_OF[$1] * 16 + 2 + $(_second "$1")))"; }
 
 # sites_network: all but the machines.
 sites_network() {
-	local s n h host
+	local s n h
 	lab_node x1
 	machine_switch lan-fra lan-sin wan-fra wan-sin wan-pop
 	machine_name "${NODES[@]}"
@@ -63,19 +63,7 @@ sites_network() {
 			route add fd00:10:$((3 - s))::/48 via fd00:16:$s::fe
 		END
 		for h in 1 2; do
-			host=h$n$h
-			lab_sysctl "$host" net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0
-			lab_link "c$n" "h$h" "$host" eth0
-			lab_ip "c$n" <<-END
-				addr add 10.$s.$h.1/24 dev h$h
-				addr add fd00:10:$s:$h::1/64 dev h$h nodad
-			END
-			lab_ip "$host" <<-END
-				addr add 10.$s.$h.2/24 dev eth0
-				addr add fd00:10:$s:$h::2/64 dev eth0 nodad
-				route add default via 10.$s.$h.1
-				route add default via fd00:10:$s:$h::1
-			END
+			_topology_host "$s" "$h" "h$n$h"
 		done
 		MACHINE_ADDRESS[$n-a]=$(gateway_lan4 "$n-a")
 		MACHINE_ADDRESS[$n-b]=$(gateway_lan4 "$n-b")

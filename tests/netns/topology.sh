@@ -263,19 +263,7 @@ _topology_site() {
 		END
 	done
 	for h in 1 2 99; do
-		g=h$n${h/99/3}
-		lab_sysctl "$g" net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0
-		lab_link "$c" "h$h" "$g" eth0
-		lab_ip "$c" <<-END
-			addr add 10.$s.$h.1/24 dev h$h
-			addr add fd00:10:$s:$h::1/64 dev h$h nodad
-		END
-		lab_ip "$g" <<-END
-			addr add 10.$s.$h.2/24 dev eth0
-			addr add fd00:10:$s:$h::2/64 dev eth0 nodad
-			route add default via 10.$s.$h.1
-			route add default via fd00:10:$s:$h::1
-		END
+		_topology_host "$s" "$h" "h$n${h/99/3}"
 	done
 
 	for g in "$n-a" "$n-b"; do
@@ -283,6 +271,23 @@ _topology_site() {
 		lab_link "$g" wan0 "wan-$n" "gw${g##*-}"
 		topology_gateway_network "$g"
 	done
+}
+
+# _topology_host SITE NUMBER NAME: a host on a subnet of its own of the site's router.
+_topology_host() {
+	local s=$1 h=$2 host=$3 router=c${SITE_NAMES[$1]}
+	lab_sysctl "$host" net/ipv6/conf/all/accept_dad=0 net/ipv6/conf/default/accept_dad=0
+	lab_link "$router" "h$h" "$host" eth0
+	lab_ip "$router" <<-END
+		addr add 10.$s.$h.1/24 dev h$h
+		addr add fd00:10:$s:$h::1/64 dev h$h nodad
+	END
+	lab_ip "$host" <<-END
+		addr add 10.$s.$h.2/24 dev eth0
+		addr add fd00:10:$s:$h::2/64 dev eth0 nodad
+		route add default via 10.$s.$h.1
+		route add default via fd00:10:$s:$h::1
+	END
 }
 
 # The router of the Internet that a relay is at, and its address.
