@@ -31,6 +31,7 @@
 #define POLL_MS 1000
 #define PATIENCE_MS 10000 /* after which it is said what is waited for */
 #define EVENT_TRIES 30	  /* a second apart, for netpasd to take the news */
+#define FAILED_TRIES 3	  /* if the machine is restarted then */
 
 struct wish {
 	bool older, stay, json, boot, pair;
@@ -390,7 +391,8 @@ static bool wait_until_good(const struct upgrade_machine *machine, const struct 
 }
 
 /* Into netpasd's events, once it listens; a machine that has none keeps it in the record alone. */
-static void tell_news(const struct upgrade_machine *machine, struct upgrade *upgrade)
+static void tell_news(const struct upgrade_machine *machine, struct upgrade *upgrade,
+		      unsigned int tries)
 {
 	char text[2 * UPGRADE_REASON_LEN];
 	json_t *request, *answer;
@@ -406,7 +408,7 @@ static void tell_news(const struct upgrade_machine *machine, struct upgrade *upg
 	}
 	request = json_pack("{s:s, s:s, s:b}", "command", "upgrade-event", "text", text, "good",
 			    (int)(upgrade->record.last.phase == UPGRADE_CONFIRMED));
-	for (unsigned int i = 0; request && i < machine->event_tries; i++) {
+	for (unsigned int i = 0; request && i < tries; i++) {
 		bool taken;
 
 		answer = NULL;
@@ -456,8 +458,12 @@ static int confirm(const struct upgrade_machine *machine, const struct wish *wis
 		rc = try_slot(machine, wish, &upgrade);
 	else if (!rc && !wish->boot)
 		printf("slot %s is good already\n", slot_names[upgrade.running]);
+	/* Why a trial has failed is told again after the return, which it does not hold up. */
 	if (wish->boot)
-		tell_news(machine, &upgrade);
+		tell_news(machine, &upgrade,
+			  rc && trial && machine->event_tries > FAILED_TRIES
+				  ? FAILED_TRIES
+				  : machine->event_tries);
 	upgrade_close(&upgrade);
 	/* The trial was struck off before it began: any restart goes back. */
 	if (rc && wish->boot && trial)

@@ -9,6 +9,7 @@
 
 #include "client_upgrade.h"
 #include "image_job.h"
+#include "rolling_image.h"
 
 static enum upgrade_outcome refuse(struct upgrade *upgrade, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -80,6 +81,7 @@ int upgrade_job(const struct upgrade_machine *machine)
 		fprintf(stderr, "netpas: upgrade: job: %s\n", strerror(-rc));
 		return 1;
 	}
+	rolling_image_forget(machine->paths, job.run);
 	job.state = IMAGE_JOB_RUNNING;
 	(void)image_job_tell(run_dir, &job); /* who waits for the end waits on */
 	outcome = upgrade_open(&upgrade, machine->paths, machine->disk);

@@ -233,6 +233,18 @@ bool rolling_image_load(struct rolling *r, struct rolling_record *ret_record,
 	return left;
 }
 
+void rolling_image_forget(const struct upgrade_paths *paths, uint64_t run)
+{
+	json_t *root = load(paths);
+	uint64_t left;
+	char path[PATH_MAX];
+
+	if (root && (pair_number_get(root, "run", &left) || left != run) &&
+	    snprintf(path, sizeof(path), "%s/" NAME, paths->state_dir) < PATH_MAX)
+		(void)unlink(path); /* else that one finds itself refused by the lease */
+	json_decref(root);
+}
+
 void rolling_image_free(struct rolling *r)
 {
 	if (!r->run)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "client_rolling.h"
+#include "upgrade.h"
 
 enum rolling_state {
 	ROLLING_RUNNING,
@@ -36,6 +37,9 @@ void rolling_image_log(const struct rolling *r, const char *line);
  */
 bool rolling_image_load(struct rolling *r, struct rolling_record *ret_record,
 			char reason[static ROLLING_REASON_LEN]);
+
+/* Another run works here: what is left of any but that one is not to be gone on with. */
+void rolling_image_forget(const struct upgrade_paths *paths, uint64_t run);
 
 /* netpas rolling status. The exit code. */
 int rolling_image_show(bool json);

@@ -73,7 +73,7 @@ _image_boot() {
 
 # netpas-trial.service or netpas-boot-check.service, then netpas-rolling.service.
 _image_services() {
-	lab_wait "tunnels of $1" 20 tunnels_up "$1" && rolling_buffers "$1" >/dev/null 2>&1
+	{ lab_wait "tunnels of $1" 20 tunnels_up "$1" && rolling_buffers "$1"; } >/dev/null 2>&1 &
 	lab_in "$1" netpas upgrade confirm --boot --soak 1 --deadline "${IMAGE_DEADLINE:-15}" &&
 		lab_in "$1" netpas rolling resume
 	echo "$1: the last exit code is $?"
