@@ -388,7 +388,7 @@ static enum outcome do_step(struct rolling *r, enum rolling_step step, struct ga
 				   .soak_ms = r->soak_ms,
 				   .deadline_ms = r->deadline_ms,
 				   .instance = r->instance,
-				   .image = *r->wish.image ? r->wish.image : NULL,
+				   .image = *r->wish.image && !r->back ? r->wish.image : NULL,
 				   .alike = g->alike };
 	enum outcome outcome;
 	int rc = 0;
@@ -442,7 +442,7 @@ static void come_back(struct rolling *r, struct gateway *g)
 {
 	char reason[ROLLING_REASON_LEN];
 
-	r->wish.image[0] = '\0';
+	r->back = true;
 	r->instance = 0;
 	if (do_step(r, ROLLING_PROVE, g, reason) != OUTCOME_DONE ||
 	    do_step(r, ROLLING_FREE, g, reason) != OUTCOME_DONE)

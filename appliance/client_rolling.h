@@ -29,6 +29,7 @@ struct rolling {
 	struct gateway gateways[2];
 	struct rolling_record record; /* of this run, with what it goes on from */
 	bool holds, touched, overtaken;
+	bool back;   /* a trial has ended in the old slot: that is what has to be good */
 	bool leaves; /* this gateway restarts for its trial now */
 	int64_t began_ms;
 	char reason[ROLLING_REASON_LEN]; /* why it has stopped */

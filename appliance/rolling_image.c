@@ -289,6 +289,7 @@ int rolling_image_show(bool json)
 int rolling_image_open(struct rolling *r, const char *file)
 {
 	char reason[BUNDLE_REASON_LEN];
+	struct upgrade upgrade;
 	struct bundle bundle;
 	struct stat st;
 	int rc;
@@ -296,6 +297,10 @@ int rolling_image_open(struct rolling *r, const char *file)
 	r->run = run_new();
 	if (!r->run)
 		return 1;
+	if (upgrade_look(&upgrade, r->run->paths, &disk_real)) {
+		rolling_complain(r, "refused: %s", upgrade.reason);
+		return CLIENT_REFUSED;
+	}
 	r->run->fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (r->run->fd < 0 || fstat(r->run->fd, &st)) {
 		rolling_complain(r, "%s: %s", file, strerror(errno));
