@@ -75,3 +75,5 @@ install: programs man ## install under $(DESTDIR)$(PREFIX)
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 -include $(LIB_OBJS:.o=.d) $(MAINS:%.c=$(BUILD)/obj/%.d)
+
+include appliance/engine/engine.mk

@@ -21,7 +21,7 @@ $(UNIT_BINS): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libnetpas.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< \
-		$(BUILD)/libnetpas.a $(PKG_LIBS) -lcmocka
+		$(UNIT_EXTRA) $(BUILD)/libnetpas.a $(PKG_LIBS) -lcmocka
 -include $(UNIT_BINS:=.d)
 
 check-unit: deps unit-bins ## cmocka unit tests (no root needed)

@@ -9,7 +9,8 @@ FUZZ_FLAGS   := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=address,und
 
 FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS    := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-FUZZ_OBJS    := $(LIB_SRCS:%.c=$(BUILD)/fuzz/obj/%.o) $(BUILD)/fuzz/obj/wireguard_lib.o
+FUZZ_OBJS    := $(LIB_SRCS:%.c=$(BUILD)/fuzz/obj/%.o) $(ENGINE_SRCS:%.c=$(BUILD)/fuzz/obj/%.o) \
+                $(BUILD)/fuzz/obj/wireguard_lib.o
 
 .PHONY: fuzz-bins fuzz check-fuzz
 fuzz: deps fuzz-bins ## fuzz every parser FUZZ_SECONDS=60 each; FUZZ=hello for one
@@ -22,7 +23,7 @@ fuzz-bins: $(FUZZ_BINS)
 $(FUZZ_BINS): $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/libnetpas.a
 	$(call say,FUZZ-CC,$<)
 	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
-		$(BUILD)/fuzz/libnetpas.a $(PKG_LIBS)
+		$(BUILD)/fuzz/libnetpas.a $(PKG_LIBS) $(ENGINE_LIBS)
 
 $(BUILD)/fuzz/libnetpas.a: $(FUZZ_OBJS) $(PAGE_OBJ)
 	$(call say,AR,$@)
