@@ -27,7 +27,10 @@ struct aead *aead_new(const struct aead_provider *provider);
 void aead_free(struct aead *aead);
 const char *aead_name(const struct aead *aead);
 
-/* data[0..padded) is encrypted where it is, the tag written behind it. */
+/*
+ * data[0..padded) is encrypted where it is, the tag written behind it. Not ok (no memory, in practice
+ * never): zeros instead, which nobody accepts.
+ */
 void aead_seal(struct aead *aead, struct packet *packets, size_t n);
 /*
  * data[0..padded) is decrypted where it is and the tag behind it compared in constant time; sets ok.

@@ -13,7 +13,7 @@
 #endif
 
 enum {
-	SEGMENT_MAX = 1024, /* inner packets from one frame; a frame of more is refused */
+	SEGMENT_MAX = 1536, /* inner packets from one frame; a frame of more is refused */
 };
 
 struct segment_plan {
@@ -21,9 +21,14 @@ struct segment_plan {
 	uint32_t stride; /* from one message to the next, all but the last are this long */
 	uint32_t total;	 /* bytes of all the messages: the room that segment_split() fills */
 	/* For segment_split(). */
-	uint32_t len, l4, header, size, mtu;
-	uint8_t gso;
-	bool partial;
+	uint32_t len, mtu;
+	uint32_t l4;	  /* where the transport header begins; where to sum from */
+	uint32_t header;  /* bytes before the payload, 0 when there is nothing to cut */
+	uint32_t size;	  /* payload of a packet */
+	uint16_t field;	  /* where the checksum goes */
+	uint8_t protocol; /* of what is cut */
+	bool partial;	  /* the field holds the sum of the pseudo header */
+	bool addresses;	  /* that sum is made anew from the addresses */
 };
 
 /*
