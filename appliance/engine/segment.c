@@ -40,12 +40,12 @@ static void put32(uint8_t *p, uint32_t value)
 	put16(p + 2, value);
 }
 
-static void put_check(uint8_t *p, uint32_t sum)
+/* 0 and 0xffff are the same; in UDP 0 means that there is none. */
+static void put_check(uint8_t *p, uint32_t sum, bool never_zero)
 {
 	uint16_t check = (uint16_t)~sum_fold(sum);
 
-	/* 0 means "none" in UDP, and both are zero elsewhere. */
-	if (!check)
+	if (!check && never_zero)
 		check = 0xffff;
 	memcpy(p, &check, sizeof(check));
 }
@@ -172,7 +172,7 @@ static void headers_finish(const struct segment_plan *plan, uint8_t *packet, uin
 		put16(packet + 2, len);
 		put16(packet + 4, get16(packet + 4) + i);
 		put16(packet + 10, 0);
-		put_check(packet + 10, sum_of(packet, (size_t)(packet[0] & 15) * 4));
+		put_check(packet + 10, sum_of(packet, (size_t)(packet[0] & 15) * 4), false);
 	} else {
 		put16(packet + 4, len - 40);
 	}
@@ -188,7 +188,8 @@ static void headers_finish(const struct segment_plan *plan, uint8_t *packet, uin
 	put16(packet + plan->field, 0);
 	len -= plan->l4;
 	put_check(packet + plan->field,
-		  sum_add(sum_add(pseudo, htons((uint16_t)len)), sum_of(l4, len)));
+		  sum_add(sum_add(pseudo, htons((uint16_t)len)), sum_of(l4, len)),
+		  plan->protocol == IPPROTO_UDP);
 }
 
 static void packet_finish(const struct segment_plan *plan, uint8_t *data, uint32_t len,
@@ -205,7 +206,8 @@ void segment_finish(const struct segment_plan *plan, uint8_t *frame, struct pack
 	if (plan->header)
 		headers_finish(plan, frame, plan->len, 0, pseudo_sum(plan, frame));
 	else if (plan->partial)
-		put_check(frame + plan->field, sum_of(frame + plan->l4, plan->len - plan->l4));
+		put_check(frame + plan->field, sum_of(frame + plan->l4, plan->len - plan->l4),
+			  true);
 	packet_finish(plan, frame, plan->len, ret_packet);
 }
 
