@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Handshake messages in and out, by the control thread. */
+#ifndef ENGINE_HANDSHAKE_H
+#define ENGINE_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peer;
+struct runtime_message;
+
+/* An initiation to a peer whose endpoint is known, not more often than the paper allows. */
+void handshake_initiate(struct peer *peer, bool retry, uint64_t now_ns);
+
+/* A message of any content and of one of the three lengths. */
+void handshake_receive(struct runtime_message *message, bool under_load, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "engine/uapi_server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "engine/device.h"
+#include "engine/runtime.h"
+#include "engine/uapi.h"
+
+enum {
+	CLIENTS_MAX = 64,
+	FIRST_ROOM = 4096,
+};
+
+struct client {
+	struct runtime_source source;
+	struct client *next;
+	struct uapi_server *server;
+	char *in;
+	size_t in_used, in_room;
+	char *out;
+	size_t out_used, out_sent;
+};
+
+struct uapi_server {
+	struct runtime_source source;
+	struct device *device;
+	struct sockaddr_un address;
+	struct client *clients;
+	unsigned int n_clients;
+};
+
+static void wipe_free(char *text, size_t len)
+{
+	if (text)
+		sodium_memzero(text, len);
+	free(text);
+}
+
+static void client_free(struct client *client)
+{
+	struct uapi_server *server = client->server;
+	struct client **at = &server->clients;
+
+	while (*at != client)
+		at = &(*at)->next;
+	*at = client->next;
+	server->n_clients--;
+	runtime_unwatch(server->device->runtime, &client->source);
+	close(client->source.fd);
+	wipe_free(client->in, client->in_room);
+	wipe_free(client->out, client->out_used);
+	free(client);
+}
+
+/* Memory that held a key is wiped, not just given back. */
+static int append(char **buffer, size_t *used, size_t *room, const char *text, size_t len)
+{
+	size_t wanted = *room ? *room : FIRST_ROOM;
+	char *larger;
+
+	while (wanted < *used + len)
+		wanted *= 2;
+	if (wanted != *room) {
+		larger = calloc(1, wanted);
+		if (!larger)
+			return -ENOMEM;
+		if (*used)
+			memcpy(larger, *buffer, *used);
+		wipe_free(*buffer, *room);
+		*buffer = larger;
+		*room = wanted;
+	}
+	memcpy(*buffer + *used, text, len);
+	*used += len;
+	return 0;
+}
+
+static int answer(struct client *client, const char *text, size_t len, int rc)
+{
+	char status[32];
+	size_t room = client->out_used;
+	int n = snprintf(status, sizeof(status), "errno=%d\n\n", rc);
+
+	rc = len ? append(&client->out, &client->out_used, &room, text, len) : 0;
+	return rc ? rc : append(&client->out, &client->out_used, &room, status, (size_t)n);
+}
+
+static int answer_get(struct client *client)
+{
+	size_t len = 0;
+	char *text = uapi_format(client->server->device, &len);
+	int rc = text ? answer(client, text, len, 0) : answer(client, NULL, 0, -ENOMEM);
+
+	wipe_free(text, len);
+	return rc;
+}
+
+static int answer_set(struct client *client, const char *lines, size_t len)
+{
+	struct uapi_set set;
+	int rc = uapi_set_parse(lines, len, &set);
+
+	if (!rc) {
+		rc = device_apply(client->server->device, &set);
+		uapi_set_fini(&set);
+	}
+	return answer(client, NULL, 0, rc);
+}
+
+/* One request with its empty line; the errors of a line are answered, those of the framing end it. */
+static int answer_request(struct client *client, const char *request, size_t len)
+{
+	static const char get[] = "get=1\n", set[] = "set=1\n";
+
+	if (len == sizeof(get) && !memcmp(request, get, sizeof(get) - 1))
+		return answer_get(client);
+	if (len >= sizeof(set) && !memcmp(request, set, sizeof(set) - 1))
+		return answer_set(client, request + sizeof(set) - 1, len - sizeof(set));
+	(void)answer(client, NULL, 0, -EINVAL);
+	return -EPROTO;
+}
+
+/* What the client has sent as a whole so far. */
+static int answer_all(struct client *client)
+{
+	for (;;) {
+		char *end = client->in_used ? memmem(client->in, client->in_used, "\n\n", 2) : NULL;
+		size_t len;
+		int rc;
+
+		if (!end)
+			return client->in_used >= UAPI_REQUEST_MAX ? -E2BIG : 0;
+		len = (size_t)(end - client->in) + 2;
+		rc = answer_request(client, client->in, len);
+		sodium_memzero(client->in, len);
+		client->in_used -= len;
+		memmove(client->in, client->in + len, client->in_used);
+		if (rc)
+			return rc;
+	}
+}
+
+/* 0, 1: more to send when there is room, -errno. */
+static int client_send(struct client *client)
+{
+	while (client->out_sent < client->out_used) {
+		ssize_t n = send(client->source.fd, client->out + client->out_sent,
+				 client->out_used - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0)
+			return errno == EAGAIN ? 1 : -errno;
+		client->out_sent += (size_t)n;
+	}
+	wipe_free(client->out, client->out_used);
+	client->out = NULL;
+	client->out_used = client->out_sent = 0;
+	return 0;
+}
+
+static int client_read(struct client *client)
+{
+	char part[16384];
+	ssize_t n = recv(client->source.fd, part, sizeof(part), MSG_DONTWAIT);
+	int rc;
+
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (!n)
+		return -ECONNRESET;
+	rc = append(&client->in, &client->in_used, &client->in_room, part, (size_t)n);
+	sodium_memzero(part, (size_t)n);
+	return rc ? rc : answer_all(client);
+}
+
+static void client_ready(struct runtime_source *source, uint32_t events)
+{
+	struct client *client = (struct client *)source;
+	int rc = 0, waits = 0;
+
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !client->out_used)
+		rc = client_read(client);
+	if (client->out_used) {
+		waits = client_send(client);
+		if (waits < 0)
+			rc = waits;
+	}
+	if (rc < 0) {
+		client_free(client);
+		return;
+	}
+	if (runtime_watch(client->server->device->runtime, source, waits ? EPOLLOUT : EPOLLIN))
+		client_free(client);
+}
+
+static void server_ready(struct runtime_source *source, uint32_t events)
+{
+	struct uapi_server *server = (struct uapi_server *)source;
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *client;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	client = server->n_clients < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+	if (!client) {
+		close(fd);
+		return;
+	}
+	client->source.fd = fd;
+	client->source.ready = client_ready;
+	client->server = server;
+	client->next = server->clients;
+	server->clients = client;
+	server->n_clients++;
+	if (runtime_watch(server->device->runtime, &client->source, EPOLLIN))
+		client_free(client);
+}
+
+/* Of a process that is gone. -EADDRINUSE: it is not. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN)
+		rc = -EADDRINUSE;
+	else if (errno == ECONNREFUSED)
+		rc = unlink(address->sun_path) ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+int uapi_server_new(struct device *device, struct uapi_server **ret_server)
+{
+	struct uapi_server *server = calloc(1, sizeof(*server));
+	mode_t mask;
+	int rc;
+
+	if (!server)
+		return -ENOMEM;
+	server->device = device;
+	server->address.sun_family = AF_UNIX;
+	snprintf(server->address.sun_path, sizeof(server->address.sun_path), UAPI_DIR "/%s.sock",
+		 device->name);
+	server->source.ready = server_ready;
+	server->source.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	rc = -errno;
+	if (server->source.fd < 0)
+		goto err_free;
+	if (mkdir(UAPI_DIR, 0755) && errno != EEXIST) {
+		rc = -errno;
+		goto err_close;
+	}
+	rc = remove_stale(&server->address);
+	if (rc)
+		goto err_close;
+	mask = umask(077);
+	rc = bind(server->source.fd, (const struct sockaddr *)&server->address,
+		  sizeof(server->address))
+		     ? -errno
+		     : 0;
+	umask(mask);
+	if (rc)
+		goto err_close;
+	rc = listen(server->source.fd, CLIENTS_MAX) ? -errno : 0;
+	if (!rc)
+		rc = runtime_watch(device->runtime, &server->source, EPOLLIN);
+	if (rc)
+		goto err_unlink;
+	*ret_server = server;
+	return 0;
+
+err_unlink:
+	unlink(server->address.sun_path);
+err_close:
+	close(server->source.fd);
+err_free:
+	free(server);
+	return rc;
+}
+
+void uapi_server_free(struct uapi_server *server)
+{
+	if (!server)
+		return;
+	while (server->clients)
+		client_free(server->clients);
+	unlink(server->address.sun_path);
+	runtime_unwatch(server->device->runtime, &server->source);
+	close(server->source.fd);
+	free(server);
+}
