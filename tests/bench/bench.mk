@@ -17,6 +17,9 @@ $(BENCH_NS): $(BPF_HARNESS)
 $(BENCH_NS): CPPFLAGS += -Itests/bpf
 $(BENCH_NS): BENCH_OBJS := $(BPF_HARNESS)
 $(BENCH_NS): BENCH_LIBS := -lcmocka
+$(BUILD)/bench/engine_micro: $(ENGINE_LIB)
+$(BUILD)/bench/engine_micro: BENCH_OBJS = $(ENGINE_LIB)
+$(BUILD)/bench/engine_micro: BENCH_LIBS = $(ENGINE_LIBS)
 -include $(BENCH_BINS:=.d)
 
 $(BUILD)/bench/blast: $(BUILD)/bench/blast.bpf.o
