@@ -389,6 +389,12 @@ static ssize_t send_singly(int fd, struct endpoint *to, uint8_t ecn, uint8_t *da
 	return (ssize_t)sent;
 }
 
+/* The address or the interface is no longer ours, or no route leads from it. */
+static bool source_gone(int rc)
+{
+	return rc == -EINVAL || rc == -ENETUNREACH || rc == -EADDRNOTAVAIL || rc == -ENODEV;
+}
+
 int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *data, size_t len,
 	     size_t size, size_t *ret_sent)
 {
@@ -406,8 +412,7 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 			      : send_singly(fd, to, ecn, at, left, size);
 		if (n == -EINTR)
 			continue;
-		if (n == -EINVAL && has_src(to)) {
-			/* The address has gone, as the kernel's own engine finds out. */
+		if (source_gone((int)n) && has_src(to)) {
 			endpoint_clear_src(to);
 			continue;
 		}
