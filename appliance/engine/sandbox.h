@@ -6,7 +6,13 @@
 /* Before there are keys: no core dumps, no debugger, memory locked as far as is allowed. */
 int sandbox_before(void);
 
-/* When all is set up, of all threads: capabilities but those for sockets and devices, system calls. */
+/* A worker, of itself: it needs no capability but to lock what memory it takes. */
+int sandbox_thread(void);
+
+/*
+ * When all is set up: the control thread keeps the capabilities for ports, marks and locked memory, and
+ * every thread the system calls that serving takes. No program can be started any more.
+ */
 int sandbox_enter(void);
 
 #endif

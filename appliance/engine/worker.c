@@ -14,6 +14,7 @@
 #include "engine/buffers.h"
 #include "engine/coalesce.h"
 #include "engine/runtime.h"
+#include "engine/sandbox.h"
 #include "engine/segment.h"
 
 enum {
@@ -377,6 +378,7 @@ static void *worker_run(void *data)
 	struct runtime *runtime = worker->runtime;
 	struct epoll_event events[EVENTS];
 
+	(void)sandbox_thread(); /* what has none to give up stays as it is */
 	while (!atomic_load(&runtime->workers_stop)) {
 		int n = epoll_wait(worker->epoll_fd, events, EVENTS, -1);
 
