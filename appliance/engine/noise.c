@@ -160,7 +160,7 @@ int noise_initiation_open(const struct noise_identity *identity,
 			  const struct message_initiation *message,
 			  struct noise_opening *ret_opening)
 {
-	struct noise_opening opening;
+	struct noise_opening opening = { 0 };
 	uint8_t key[HASH_LEN];
 	int rc;
 
