@@ -7,19 +7,20 @@
 
 export NETPAS_MACHINE=/var/lib/netpas/machine
 IMAGE_KEY=$LAB_DIR/image.key
+IMAGE_MIB=${IMAGE_MIB:-3}
 declare -A IMAGE_PROGRAM # version -> its netpasd
 
 image_dir() {
 	echo "$LAB_DIR/$1/state/machine"
 }
 
-# A squashfs as far as anybody looks, of some MiB.
+# A squashfs as far as anybody looks, of IMAGE_MIB.
 _image_make() { # VERSION FILE
 	{
 		printf 'hsqs%12s%s\n' '' "$1"
-		head -c 3000000 /dev/urandom
+		head -c $((IMAGE_MIB * 1000000)) /dev/urandom
 	} >"$2"
-	truncate -s 3145728 "$2"
+	truncate -s "${IMAGE_MIB}M" "$2"
 }
 
 _image_version() { # SLOT-FILE
@@ -52,7 +53,7 @@ image_factory() {
 		dir=$(image_dir "$g")
 		mkdir -p "$dir/grub" && cp firmware-image/grubenv "$dir/grub/grubenv" &&
 			cp firmware-image/grubenv "$dir/grub/grubenv.bak" && cp "$LAB_DIR/image.pub" "$dir/keys" &&
-			_image_make "$version" "$dir/slot-a" && truncate -s 4194304 "$dir/slot-b" "$dir/slot-a" &&
+			_image_make "$version" "$dir/slot-a" && truncate -s $((IMAGE_MIB + 1))M "$dir/slot-b" "$dir/slot-a" &&
 			_image_boot "$g" || return
 	done
 }
