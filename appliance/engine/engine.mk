@@ -17,6 +17,13 @@ $(BUILD)/netpas-wg: $(BUILD)/obj/appliance/engine/netpas_wg.o $(ENGINE_LIB) $(BU
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ENGINE_LIBS)
 
+# Not part of `install`: it needs libraries that the appliance's image, with a kernel that has
+# WireGuard, does not carry.
+.PHONY: install-wg
+install-wg: $(BUILD)/netpas-wg ## netpas-wg under $(DESTDIR)$(PREFIX)
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/netpas-wg)
+	$(Q)install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/netpas-wg
+
 $(ENGINE_LIB): $(ENGINE_OBJS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^

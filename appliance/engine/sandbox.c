@@ -22,7 +22,7 @@
 #endif
 
 /* Not where a sanitizer has to look at the process in its own ways. */
-#if defined(SANDBOX_ARCH) && !defined(__SANITIZE_ADDRESS__)
+#if defined(SANDBOX_ARCH) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SANDBOX_FILTER
 #endif
 
