@@ -584,10 +584,11 @@ static int has_come_back(struct rolling *r, const struct rolling_record *left, s
 	snprintf(r->reason, sizeof(r->reason), "%.63s has come back to %.63s: %.190s", g->name,
 		 g->now.image.version, g->now.image.reason);
 	rolling_complain(r, "stopped: %s", r->reason);
-	if (!rc)
+	if (!rc && g->now.drained)
 		rc = keep_before(r, &plan);
 	if (!rc) {
-		come_back(r, g);
+		if (g->alike)
+			come_back(r, g);
 		tell_end(r);
 		advise(r, g);
 	}
@@ -609,7 +610,6 @@ static int go_on(struct rolling *r)
 	struct rolling_record left;
 	struct rolling_plan plan;
 	char reason[ROLLING_REASON_LEN] = "";
-	struct gateway *here;
 	int rc;
 
 	if (!rolling_image_load(r, &left, reason)) {
@@ -620,9 +620,9 @@ static int go_on(struct rolling *r)
 	rc = await_pair(r, &left, &plan, reason);
 	if (rc == ROLLING_LEAVES)
 		return rc;
-	here = &r->gateways[r->gateways[0].here ? 0 : 1];
-	if (!rc && rolling_returned(&here->now.image, r->wish.image) && here->now.drained)
-		return finish(r, true, has_come_back(r, &left, here));
+	for (size_t i = 0; i < 2; i++)
+		if (rolling_returned(&r->gateways[i].now.image, r->wish.image))
+			return finish(r, true, has_come_back(r, &left, &r->gateways[i]));
 	if (rc || !plan.n) {
 		snprintf(r->reason, sizeof(r->reason), "%s", reason);
 		rolling_complain(r, "%s%s", rc ? "stopped: " : "", reason);
@@ -711,8 +711,9 @@ static int take_options(struct rolling *r, int argc, char **argv, const char **r
 	const size_t n = sizeof(words) / sizeof(words[0]);
 
 	if (argc < 2 || (strcmp(argv[1], "restart") && strcmp(argv[1], "upgrade"))) {
-		fprintf(stderr, "netpas: 'netpas rolling restart' and 'netpas rolling upgrade' are "
-				"what there is\n");
+		fprintf(stderr,
+			"netpas: 'netpas rolling restart', 'netpas rolling upgrade [BUNDLE]' and "
+			"'netpas rolling status' are what there is\n");
 		return 2;
 	}
 	r->wish.upgrade = !strcmp(argv[1], "upgrade");

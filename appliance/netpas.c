@@ -64,7 +64,7 @@ static const struct command commands[] = {
 	  client_switchover, -1 },
 	{ "drain", "[--end] [--force]", "keep this gateway from being active, for maintenance",
 	  client_drain, -1 },
-	{ "rolling", "restart|upgrade ...",
+	{ "rolling", "restart|upgrade [BUNDLE]|status ...",
 	  "restart the pair, one gateway after the other, or upgrade it", client_rolling, -1 },
 	{ "upgrade", "BUNDLE|-|status|rollback ...",
 	  "take another version of the appliance image, in its other slot", client_upgrade, -1 },
