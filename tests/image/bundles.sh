@@ -11,6 +11,25 @@ bundle_make() {
 		"$MACHINE_HOME/../../firmware-image/bundle" "$root" "$1" "$IMAGE/key.pem" "$LAB_DIR/$1.bundle"
 }
 
+# bundles_begin, bundles_end: those of a good version, of one with a netpasd that does not run, of one without init,
+# in what the machines leave of the host meanwhile.
+GOOD=20980101.0000-ggood
+NETPASD=20980202.0000-gnetpasd
+INIT=20980303.0000-ginit
+bundles_begin() {
+	(
+		chrt --idle --pid 0 "$BASHPID"
+		bundle_make $GOOD && bundle_make $NETPASD netpasd && bundle_make $INIT init
+	) >"$LAB_DIR/bundles.said" 2>&1 &
+	BUNDLES=$!
+}
+bundles_end() {
+	[[ ${BUNDLES:-} ]] || bundles_begin
+	wait "$BUNDLES" && return
+	cat "$LAB_DIR/bundles.said"
+	return 1
+}
+
 # upgrade_send NAME BUNDLE OPTION...: netpas upgrade with the file LAB_DIR/BUNDLE.bundle.
 upgrade_send() {
 	MACHINE_TIMEOUT=900 machine_run "$1" netpas upgrade - "${@:3}" <"$LAB_DIR/$2.bundle"
