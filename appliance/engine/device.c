@@ -263,7 +263,7 @@ static int set_port(struct device *device, uint16_t port)
 		return 0;
 	if (!device->up) {
 		device->port = port;
-		return 0;
+		return device_set_up(device, device->link_up);
 	}
 	sockets_close(device);
 	device->port = port;
@@ -352,7 +352,7 @@ static void send_staged(struct device *device)
 	if (!device->up)
 		return;
 	for (struct peer *peer = device->peers; peer; peer = peer->next)
-		if (peer->n_staged) {
+		if (peer_has_staged(peer)) {
 			peer_send_staged(peer, now_ns);
 			peer_schedule(peer, now_ns);
 		}

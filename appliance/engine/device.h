@@ -34,7 +34,8 @@ struct device {
 	struct tun tun;
 	struct uapi_server *uapi;
 	_Atomic int mtu;
-	bool up;
+	bool link_up; /* as the kernel tells */
+	bool up;      /* and with sockets */
 
 	struct udp udp[TUN_QUEUES]; /* a pair a worker */
 	_Atomic bool open;	    /* the sockets are */

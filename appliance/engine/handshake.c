@@ -204,23 +204,22 @@ void handshake_receive(struct runtime_message *message, bool under_load, uint64_
 	struct device *device = message->device;
 	uint32_t type;
 
-	if (!device->identity.set || message->len < sizeof(type))
-		return;
 	memcpy(&type, message->bytes, sizeof(type));
 	type = le32toh(type);
-	if (type == MESSAGE_COOKIE && message->len == sizeof(struct message_cookie)) {
+	if (!device->identity.set || !message_is_handshake(type, message->len))
+		return;
+	if (type == MESSAGE_COOKIE) {
 		struct message_cookie reply;
 
 		memcpy(&reply, message->bytes, sizeof(reply));
 		receive_cookie(device, &reply, now_ns);
-	} else if (type == MESSAGE_INITIATION &&
-		   message->len == sizeof(struct message_initiation)) {
+	} else if (type == MESSAGE_INITIATION) {
 		struct message_initiation initiation;
 
 		memcpy(&initiation, message->bytes, sizeof(initiation));
 		if (admit(message, under_load, now_ns))
 			receive_initiation(device, &initiation, &message->from, now_ns);
-	} else if (type == MESSAGE_RESPONSE && message->len == sizeof(struct message_response)) {
+	} else {
 		struct message_response response;
 
 		memcpy(&response, message->bytes, sizeof(response));

@@ -3,6 +3,8 @@
 #ifndef ENGINE_MESSAGE_H
 #define ENGINE_MESSAGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum message_type {
@@ -62,6 +64,14 @@ struct message_data {
 	uint8_t sealed[];
 };
 _Static_assert(sizeof(struct message_data) == 16, "data");
+
+/* By its first word, in the host's byte order, and its length. */
+static inline bool message_is_handshake(uint32_t type, size_t len)
+{
+	return (type == MESSAGE_INITIATION && len == sizeof(struct message_initiation)) ||
+	       (type == MESSAGE_RESPONSE && len == sizeof(struct message_response)) ||
+	       (type == MESSAGE_COOKIE && len == sizeof(struct message_cookie));
+}
 
 enum {
 	MESSAGE_HANDSHAKE_MAX = sizeof(struct message_initiation)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* netpas-wg: WireGuard in user space. The command line is wireguard-go's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
@@ -135,12 +136,23 @@ static int signals_open(struct runtime *runtime, struct signals *ret_signals)
 	return runtime_watch(runtime, &ret_signals->source, EPOLLIN);
 }
 
+/* Whoever started us may go on; who reads what we print would wait for our end. */
+static void leave(int ready_fd, int null_fd)
+{
+	for (int fd = STDIN_FILENO; null_fd >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(null_fd, fd); /* if not, it stays as it was */
+	if (null_fd > STDERR_FILENO)
+		close(null_fd);
+	(void)!write(ready_fd, "1", 1); /* nobody waits any more */
+	close(ready_fd);
+}
+
 static int serve(const struct options *options, int ready_fd)
 {
 	struct runtime *runtime;
 	struct signals signals;
 	struct device *device;
-	int rc = sandbox_before();
+	int rc = sandbox_before(), null_fd;
 
 	if (rc)
 		return fail("protection of memory", rc);
@@ -159,15 +171,14 @@ static int serve(const struct options *options, int ready_fd)
 	}
 	if (rc)
 		goto out;
+	null_fd = ready_fd < 0 ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 	rc = sandbox_enter();
 	if (rc) {
 		fail("sandbox", rc);
 		goto out;
 	}
-	if (ready_fd >= 0) {
-		(void)!write(ready_fd, "1", 1); /* nobody waits any more */
-		close(ready_fd);
-	}
+	if (ready_fd >= 0)
+		leave(ready_fd, null_fd);
 	rc = runtime_run(runtime);
 out:
 	runtime_free(runtime);

@@ -232,7 +232,7 @@ void peer_expire_keys(struct peer *peer)
 	noise_handshake_clear(&peer->handshake);
 }
 
-static bool has_staged(struct peer *peer)
+bool peer_has_staged(struct peer *peer)
 {
 	bool has;
 
@@ -293,7 +293,7 @@ void peer_send_staged(struct peer *peer, uint64_t now_ns)
 
 void peer_send_keepalive(struct peer *peer, uint64_t now_ns)
 {
-	if (!has_staged(peer)) {
+	if (!peer_has_staged(peer)) {
 		struct staged *staged = staged_new(NULL, 0, 0);
 
 		if (staged)
@@ -312,7 +312,7 @@ void peer_handle_events(struct peer *peer, uint64_t now_ns)
 		timers_handshake_complete(&peer->timers);
 		clock_gettime(CLOCK_REALTIME, &peer->last_handshake);
 	}
-	if (events & (PEER_STAGED | PEER_CONFIRMED) && has_staged(peer))
+	if (events & (PEER_STAGED | PEER_CONFIRMED) && peer_has_staged(peer))
 		peer_send_staged(peer, now_ns);
 	if (events & PEER_WANTS_REKEY)
 		handshake_initiate(peer, false, now_ns);

@@ -95,6 +95,7 @@ void peer_zero_keys(struct peer *peer);
 void peer_expire_keys(struct peer *peer);
 void peer_drop_staged(struct peer *peer);
 
+bool peer_has_staged(struct peer *peer);
 /* Seal and send what waits, or ask for a session. A keepalive if nothing waits. */
 void peer_send_staged(struct peer *peer, uint64_t now_ns);
 void peer_send_keepalive(struct peer *peer, uint64_t now_ns);

@@ -245,6 +245,7 @@ static void link_told(const struct link_news *news, void *data)
 	if (news->mtu > 0)
 		atomic_store(&device->mtu, news->mtu);
 	/* Without sockets it stays down until the next news, or another port. */
+	device->link_up = news->up;
 	(void)device_set_up(device, news->up);
 }
 

@@ -88,6 +88,7 @@ static const int allowed_calls[] = {
 	SYS_ioctl,
 	SYS_fcntl,
 	SYS_shutdown,
+	SYS_dup3,
 	/* memory, threads, time */
 	SYS_mmap,
 	SYS_munmap,
@@ -120,6 +121,7 @@ static const int allowed_calls[] = {
 	SYS_unlink,
 	SYS_poll,
 	SYS_epoll_wait,
+	SYS_dup2,
 #endif
 };
 

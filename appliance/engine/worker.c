@@ -229,7 +229,7 @@ static size_t sort_datagram(struct worker *worker, struct device *device,
 		return n;
 	memcpy(&header, data, sizeof(header));
 	if (le32toh(header.type) != MESSAGE_DATA) {
-		if (len <= MESSAGE_HANDSHAKE_MAX)
+		if (message_is_handshake(le32toh(header.type), len))
 			runtime_queue_message(worker->runtime, device, &entry->from, data, len);
 		return n;
 	}
