@@ -44,7 +44,8 @@
 enum config_engine {
 	CONFIG_ENGINE_AUTO, /* the kernel where it has WireGuard, else user space */
 	CONFIG_ENGINE_KERNEL,
-	CONFIG_ENGINE_USER,
+	CONFIG_ENGINE_USER, /* netpas-wg where it is installed, else wireguard-go */
+	CONFIG_ENGINE_WIREGUARD_GO,
 	CONFIG_ENGINE_MAX,
 };
 extern const char *const config_engine_names[CONFIG_ENGINE_MAX]; /* "auto", ... */

@@ -12,6 +12,7 @@ const char *const config_engine_names[CONFIG_ENGINE_MAX] = {
 	[CONFIG_ENGINE_AUTO] = "auto",
 	[CONFIG_ENGINE_KERNEL] = "kernel",
 	[CONFIG_ENGINE_USER] = "user",
+	[CONFIG_ENGINE_WIREGUARD_GO] = "wireguard-go",
 };
 
 const char *const config_profile_names[CONFIG_PROFILE_MAX] = {

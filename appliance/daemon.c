@@ -100,8 +100,11 @@ static int load_config(const char *dir, struct config **ret_config, char **ret_t
 static int choose_engine(struct kernel *kernel, const struct config *config,
 			 enum state_engine *ret_engine, const char **ret_error)
 {
+	/* Of engines that are started from now on; those that run stay what they are. */
+	engines_choose(kernel->engines, config->node.engine == CONFIG_ENGINE_WIREGUARD_GO);
 	switch (config->node.engine) {
 	case CONFIG_ENGINE_USER:
+	case CONFIG_ENGINE_WIREGUARD_GO:
 		*ret_engine = STATE_ENGINE_USER;
 		return 0;
 	case CONFIG_ENGINE_KERNEL:

@@ -35,7 +35,33 @@ struct engines {
 	engines_exited_fn *exited;
 	void *data;
 	struct engine *list;
+	char program[PATH_MAX];
 };
+
+/* `name` is a path, or to be found in PATH. */
+static bool is_installed(const char *name)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(name, '/'))
+		return true;
+	for (size_t len; dirs && *dirs; dirs += len + (dirs[len] == ':')) {
+		len = strcspn(dirs, ":");
+		if ((size_t)snprintf(path, sizeof(path), "%.*s/%s", (int)len, dirs, name) <
+			    sizeof(path) &&
+		    !access(path, X_OK))
+			return true;
+	}
+	return false;
+}
+
+void engines_choose(struct engines *engines, bool fallback)
+{
+	child_program(ENGINE_PROGRAM, engines->program);
+	if (fallback || !is_installed(engines->program))
+		snprintf(engines->program, sizeof(engines->program), "%s", ENGINE_FALLBACK);
+}
 
 int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
 		struct engines **ret_engines)
@@ -52,6 +78,7 @@ int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *
 	engines->event = event;
 	engines->exited = exited;
 	engines->data = data;
+	engines_choose(engines, false);
 	*ret_engines = engines;
 	return 0;
 }
@@ -157,7 +184,7 @@ static int spawn_as_batch(struct engine *engine, const char *const argv[], const
 
 int engines_start(struct engines *engines, const char *ifname)
 {
-	const char *const argv[] = { ENGINE_PROGRAM, "-f", ifname, NULL };
+	const char *const argv[] = { engines->program, "-f", ifname, NULL };
 	const char *const env[] = { "WG_PROCESS_FOREGROUND=1", "LOG_LEVEL=error", NULL };
 	char log_path[4096];
 	struct engine *engine;
@@ -186,6 +213,25 @@ err_stop:
 err_free:
 	free(engine);
 	return rc;
+}
+
+void engines_program(struct engines *engines, const char *ifname,
+		     char ret_name[static ENGINE_NAME_LEN])
+{
+	struct engine *engine = *engine_find(engines, ifname);
+	char path[64];
+	FILE *file;
+
+	ret_name[0] = '\0';
+	if (!engine)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/comm", child_pid(engine->child));
+	file = fopen(path, "re");
+	if (!file)
+		return; /* it has just ended */
+	if (fgets(ret_name, ENGINE_NAME_LEN, file))
+		ret_name[strcspn(ret_name, "\n")] = '\0';
+	fclose(file);
 }
 
 int engines_adopt(struct engines *engines, const char *ifname)

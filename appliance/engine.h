@@ -6,10 +6,13 @@
 #ifndef NETPAS_ENGINE_H
 #define NETPAS_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#define ENGINE_PROGRAM "wireguard-go"
+#define ENGINE_PROGRAM "netpas-wg"
+#define ENGINE_FALLBACK "wireguard-go"
+#define ENGINE_NAME_LEN 16
 
 struct sd_event;
 struct engines;
@@ -20,6 +23,12 @@ typedef void engines_exited_fn(const char *ifname, int status, void *data);
 int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
 		struct engines **ret_engines);
 void engines_free(struct engines *engines); /* leaves the processes running */
+
+/* Which program engines_start() starts: netpas-wg where it is installed, unless `fallback`. */
+void engines_choose(struct engines *engines, bool fallback);
+/* The name of the program that an engine is; "" if there is none. */
+void engines_program(struct engines *engines, const char *ifname,
+		     char ret_name[static ENGINE_NAME_LEN]);
 
 /*
  * Start the engine of an interface, which is not there, and wait until it answers (at most 5 s).

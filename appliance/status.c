@@ -125,6 +125,17 @@ static json_t *make_tunnel(struct daemon *d, const struct beacon_peer *peer, uin
 		peer->digest == d->config->digest);
 }
 
+/* What runs it, where that is a process. */
+static void add_program(const struct daemon *d, json_t *tunnel)
+{
+	char name[ENGINE_NAME_LEN];
+
+	engines_program(d->kernel.engines, json_string_value(json_object_get(tunnel, "interface")),
+			name);
+	if (*name)
+		json_object_set_new(tunnel, "program", json_string(name));
+}
+
 static void add_mtu(const struct daemon *d, uint16_t peer_id, json_t *tunnel)
 {
 	char reason[STEERING_REASON_LEN];
@@ -152,6 +163,7 @@ static json_t *make_tunnels(struct daemon *d, json_t *problems)
 				continue;
 			tunnel = make_tunnel(d, &peers[i], lane, problems);
 			add_mtu(d, peers[i].id, tunnel);
+			add_program(d, tunnel);
 			json_array_append_new(tunnels, tunnel);
 		}
 	}

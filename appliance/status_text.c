@@ -269,6 +269,16 @@ static void print_relayed(json_t *relayed, FILE *out)
 		fprintf(out, "and %zu pairs more (--json)\n", n - RELAYED_PRINTED);
 }
 
+/* With the program, where it is one: that of the first tunnel. */
+static void print_engine(json_t *status, FILE *out)
+{
+	const json_t *tunnel = json_array_get(json_object_get(status, "tunnels"), 0);
+	const char *program = json_string_value(json_object_get(tunnel, "program"));
+
+	fprintf(out, "engine    %s%s%s%s\n", text_of(status, "engine"), program ? " (" : "",
+		program ? program : "", program ? ")" : "");
+}
+
 static void print_node(json_t *status, const struct style *style, FILE *out)
 {
 	const bool relay = !strcmp(text_of(status, "role"), "relay");
@@ -290,7 +300,7 @@ static void print_node(json_t *status, const struct style *style, FILE *out)
 	print_partner(json_object_get(status, "partner"), style, out);
 	print_health(json_object_get(status, "health"), style, out);
 	print_cloud(json_object_get(status, "cloud"), style, out);
-	fprintf(out, "engine    %s\n", text_of(status, "engine"));
+	print_engine(status, out);
 	if (json_is_true(json_object_get(json_object_get(status, "usage"), "off")))
 		fprintf(out, "usage     not metered: 'dataplane: off' in node.yaml\n");
 }

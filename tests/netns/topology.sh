@@ -32,7 +32,9 @@ SITES=${SITES:-2}
 RELAYS=${RELAYS:-0}
 LINES=${LINES:-}
 DATAPLANE=${DATAPLANE:-auto} # of all nodes
-ENGINE=${ENGINE:-user}
+ENGINE=${ENGINE:-user} # user: wireguard-go; netpas: netpas-wg; kernel
+[[ $ENGINE = netpas ]] && ENGINE_PROGRAM=netpas-wg || ENGINE_PROGRAM=wireguard-go
+export ENGINE_PROGRAM
 MESH_MTU=${MESH_MTU:-1420}
 # All nodes of the lab share the CPUs, and answer each other's probes: where emulation makes those slow,
 # probes are as much more seldom as adverts are.
@@ -454,6 +456,13 @@ topology_mesh() {
 	[[ -z $MESH_POLICIES ]] || printf 'policies:\n%s\n' "$MESH_POLICIES"
 }
 
+_engine_word() {
+	case $ENGINE in
+	user) echo wireguard-go ;;
+	netpas) echo user ;;
+	*) echo "$ENGINE" ;;
+	esac
+}
 topology_node() {
 	cat <<-END
 		node: $1
@@ -465,7 +474,7 @@ topology_node() {
 	fi
 	cat <<-END
 		interfaces: {lan: lan0, wan: [wan0]}
-		engine: $ENGINE
+		engine: $(_engine_word)
 		dataplane: $DATAPLANE
 	END
 	[[ -z $GATEWAY_ALLOW ]] || printf 'allow:\n%s\n' "$GATEWAY_ALLOW"
