@@ -50,10 +50,7 @@ static json_t *failed_units(void)
 	return units;
 }
 
-/*
- * A unit that is started over and over has not failed for systemd: its start goes on, and so does that of all
- * units that are ordered behind it.
- */
+/* A unit whose start hangs has not failed, and those behind it have not begun. */
 static bool still_starting(void)
 {
 	return !access("/run/systemd/system", F_OK) && system(STARTED) != 0;
