@@ -9,7 +9,7 @@ UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 
 # The lab's clocks are real, so that it has the machine; all others run beside it, in what it leaves idle.
 # Built before: what lanes have in common.
-LANES      := netns -- lint unit config formats bpf san fuzz vm image
+LANES      := netns -- lint unit config formats bpf san fuzz vm -- image
 SUITES     := $(filter-out --,$(LANES))
 check: deps programs lab-tools netns-bins ## all tests, as CI runs them
 	$(Q)rm -rf $(CHECK) && mkdir -p $(CHECK)
