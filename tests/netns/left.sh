@@ -5,7 +5,7 @@
 # Of a lab that runs beside this one, and has got the number of a namespace that is gone.
 _left_elsewhere() { # PID DIR
 	local lab
-	lab=$(tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n 's/^LAB_INSIDE=//p')
+	lab=$( (tr '\0' '\n' <"/proc/$1/environ" | sed -n 's/^LAB_INSIDE=//p') 2>/dev/null)
 	[[ $lab && $lab != "$2" ]]
 }
 
@@ -20,7 +20,7 @@ left_of() {
 			start=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)
 			[[ $start && $start -le $now ]] || continue
 			! _left_elsewhere "$pid" "$1" || continue
-			left+="process $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)) is in $inode"$'\n'
+			left+="process $pid ($( (tr '\0' ' ' <"/proc/$pid/cmdline") 2>/dev/null)) is in $inode"$'\n'
 		done < <(cd /proc && for p in [0-9]*; do
 			echo "$p $(readlink "$p/ns/net")"
 			echo "$p $(readlink "$p/ns/pid")"
