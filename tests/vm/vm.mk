@@ -6,8 +6,7 @@
 # (check-image); emulation takes ten times as long as the host. Others run there when asked for by name, but for
 # wan, test_wanem and hostile, which need a clock that is not emulated, and failover, which with the data plane on
 # did not end in 8 minutes.
-VM_TESTS := carry lanes \
-            $(filter-out test_wanem,$(patsubst tests/netns/%.c,%,$(wildcard tests/netns/test_*.c)))
+VM_TESTS := carry $(filter-out test_wanem,$(patsubst tests/netns/%.c,%,$(wildcard tests/netns/test_*.c)))
 
 .PHONY: check-vm vm-shell
 check-vm: deps programs lab-tools netns-bins ## the lab on kernel WireGuard, in an emulated guest
