@@ -9,6 +9,7 @@
  */
 #include "engine/coalesce.h"
 
+#include "engine/bytes.h"
 #include "engine/segment.h"
 #include "engine/sum.h"
 #include <netinet/in.h>
@@ -68,22 +69,6 @@ struct coalesce {
 		open[COALESCE_FLOWS]; /* in the order in which they were begun; behind: free ones */
 	struct frame frames[COALESCE_FLOWS];
 };
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)((uint16_t)p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)(value >> 8);
-	p[1] = (uint8_t)value;
-}
 
 struct coalesce *coalesce_new(bool udp, coalesce_write_fn write, void *ctx)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "engine/segment.h"
 
+#include "engine/bytes.h"
 #include "engine/sum.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,28 +18,6 @@ enum {
 	UDP_CHECK = 6,
 	HEADER_MAX = 512,
 };
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)((uint16_t)p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)(value >> 8);
-	p[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-	put16(p, value >> 16);
-	put16(p + 2, value);
-}
 
 /* 0 and 0xffff are the same; in UDP 0 means that there is none. */
 static void put_check(uint8_t *p, uint32_t sum, bool never_zero)
