@@ -317,9 +317,10 @@ static int make_key(const struct provision_options *options)
 
 	if (!access(join(path, options->data, "netpas/private.key"), F_OK))
 		return 0;
-	(void)mkdir(join(path, options->data, "netpas"), 0700); /* what follows fails without it */
 	key_generate(&key);
-	ret = key_file_create(join(path, options->data, "netpas/private.key"), &key);
+	ret = file_make_directory(join(path, options->data, "netpas"), 0700);
+	if (!ret)
+		ret = key_file_create(join(path, options->data, "netpas/private.key"), &key);
 	key_public(&key, &public_key);
 	key_wipe(&key);
 	if (ret)

@@ -215,24 +215,32 @@ static bool mesh_good(struct wizard *wizard)
 	return !ret;
 }
 
-/* Lines up to one with a single dot. False: the input has ended. */
+/* Lines up to one with a single dot, also where they are too many to be kept. False: the input has ended. */
 static bool paste(struct wizard *wizard)
 {
 	FILE *out;
 	char *line;
-	bool ended = false;
+	bool ended = false, whole = true;
 
 	puts("Paste mesh.yaml now, and then a line with a single dot.");
 	out = open_memstream(&wizard->mesh, &wizard->mesh_len);
 	while (out && (line = read_line())) {
 		ended = !strcmp(line, ".");
-		if (!ended && ftell(out) < (long)PROVISION_TEXT_MAX)
+		whole = whole && ftell(out) + strlen(line) < PROVISION_TEXT_MAX;
+		if (!ended && whole)
 			fprintf(out, "%s\n", line);
 		free(line);
 		if (ended)
 			break;
 	}
-	return out && !fclose(out) && ended;
+	if (!out || fclose(out))
+		return false;
+	if (!whole) {
+		puts("  more than 4 MiB: no mesh.yaml is as long");
+		free(wizard->mesh);
+		wizard->mesh = NULL;
+	}
+	return ended;
 }
 
 static void fetch(struct wizard *wizard, const char *url)

@@ -69,8 +69,9 @@ int provision_system_host_keys(const char *data)
 	int ret;
 
 	snprintf(key, sizeof(key), "%s/ssh", data);
-	if (mkdir(key, 0700) && errno != EEXIST)
-		return -errno;
+	ret = file_make_directory(key, 0700);
+	if (ret)
+		return ret;
 	snprintf(key, sizeof(key), "%s/ssh/ssh_host_ed25519_key", data);
 	snprintf(temporary, sizeof(temporary), "%s/ssh/new_key", data);
 	snprintf(pub, sizeof(pub), "%s.pub", key);
