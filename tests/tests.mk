@@ -11,10 +11,15 @@ UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 # Built before: what lanes have in common.
 LANES      := netns -- lint unit config formats bpf san fuzz vm -- image
 SUITES     := $(filter-out --,$(LANES))
-check: deps programs lab-tools netns-bins ## all tests, as CI runs them
+.PHONY: check-lanes check-all
+check-lanes: deps programs lab-tools netns-bins
 	$(Q)rm -rf $(CHECK) && mkdir -p $(CHECK)
 	$(Q)tests/lanes $(CHECK) $(LANES)
-	$(Q)tests/tally $(patsubst %,$(CHECK)/%.tap,$(SUITES))
+check: check-lanes ## all tests but check-updates
+	$(Q)tests/tally $(SUITES:%=$(CHECK)/%.tap)
+check-all: check-lanes ## all tests: then check-updates, alone
+	$(Q)$(MAKE) --no-print-directory check-updates || :
+	$(Q)tests/tally $(SUITES:%=$(CHECK)/%.tap) $(CHECK)/updates.tap
 
 unit-bins: $(UNIT_BINS)
 $(UNIT_BINS): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libnetpas.a
