@@ -26,6 +26,7 @@ int client_sync(const struct client_paths *paths, int argc, char **argv);
 int client_setup(const struct client_paths *paths, int argc, char **argv);
 int client_cloud(const struct client_paths *paths, int argc, char **argv);
 int client_usage(const struct client_paths *paths, int argc, char **argv);
+int client_bench(const struct client_paths *paths, int argc, char **argv);
 int client_down(const struct client_paths *paths, int argc, char **argv);
 
 int client_switchover(const struct client_paths *paths, int argc, char **argv);

@@ -38,18 +38,16 @@ struct engines {
 	char program[PATH_MAX];
 };
 
-/* `name` is a path, or to be found in PATH. */
-static bool is_installed(const char *name)
+bool engines_installed(const char *name, char path[static PATH_MAX])
 {
 	const char *dirs = getenv("PATH");
-	char path[PATH_MAX];
 
-	if (strchr(name, '/'))
+	child_program(name, path);
+	if (strchr(path, '/'))
 		return true;
 	for (size_t len; dirs && *dirs; dirs += len + (dirs[len] == ':')) {
 		len = strcspn(dirs, ":");
-		if ((size_t)snprintf(path, sizeof(path), "%.*s/%s", (int)len, dirs, name) <
-			    sizeof(path) &&
+		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)len, dirs, name) < PATH_MAX &&
 		    !access(path, X_OK))
 			return true;
 	}
@@ -58,8 +56,7 @@ static bool is_installed(const char *name)
 
 void engines_choose(struct engines *engines, bool fallback)
 {
-	child_program(ENGINE_PROGRAM, engines->program);
-	if (fallback || !is_installed(engines->program))
+	if (fallback || !engines_installed(ENGINE_PROGRAM, engines->program))
 		snprintf(engines->program, sizeof(engines->program), "%s", ENGINE_FALLBACK);
 }
 

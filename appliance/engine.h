@@ -6,6 +6,7 @@
 #ifndef NETPAS_ENGINE_H
 #define NETPAS_ENGINE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -23,6 +24,9 @@ typedef void engines_exited_fn(const char *ifname, int status, void *data);
 int engines_new(struct sd_event *event, const char *log_dir, engines_exited_fn *exited, void *data,
 		struct engines **ret_engines);
 void engines_free(struct engines *engines); /* leaves the processes running */
+
+/* Where an engine's program is: beside this one, or in PATH. False: not installed. */
+bool engines_installed(const char *name, char path[static PATH_MAX]);
 
 /* Which program engines_start() starts: netpas-wg where it is installed, unless `fallback`. */
 void engines_choose(struct engines *engines, bool fallback);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,28 @@ int link_add_wireguard(struct netlink *nl, const char *name)
 	if (link_get(nl, name, &info) || strcmp(info.kind, LINK_KIND_WIREGUARD))
 		return -EEXIST;
 	return 0;
+}
+
+int link_add_veth(struct netlink *nl, const char *name, int peer_ns, const char *peer)
+{
+	struct nlattr *info, *data, *end;
+	struct nlmsghdr *nlh;
+
+	if (!link_name_valid(name) || !link_name_valid(peer))
+		return -EINVAL;
+	nlh = link_request(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	end = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)peer_ns);
+	mnl_attr_nest_end(nlh, end);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, info);
+	return netlink_ack(nl, nlh);
 }
 
 int link_delete(struct netlink *nl, const char *name)

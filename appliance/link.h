@@ -23,6 +23,8 @@ int link_get(struct netlink *nl, const char *name, struct link_info *ret_info); 
 int link_get_index(struct netlink *nl, unsigned int index,
 		   struct link_info *ret_info);		      /* -ENODEV */
 int link_add_wireguard(struct netlink *nl, const char *name); /* -EOPNOTSUPP: not in this kernel */
+/* A cable from here to the network namespace that the descriptor is of. */
+int link_add_veth(struct netlink *nl, const char *name, int peer_ns, const char *peer);
 int link_delete(struct netlink *nl, const char *name);
 int link_set_mtu(struct netlink *nl, const char *name, uint32_t mtu);
 int link_set_up(struct netlink *nl, const char *name, bool up);

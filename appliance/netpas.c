@@ -74,6 +74,8 @@ static const struct command commands[] = {
 	  -1 },
 	{ "usage", "[merge|export] ...", "what was carried, by site, subnet, class, day, month",
 	  client_usage, -1 },
+	{ "bench", "engine [--trials N] [--seconds N] [--force] [--json]",
+	  "measure this machine's WireGuard engines; 'engine: auto' goes by it", client_bench, -1 },
 	{ "setup", "", "configure an appliance by questions, in place of user data", client_setup,
 	  -1 },
 	{ "down", "", "remove everything netpas has set up on this node", client_down, -1 },
