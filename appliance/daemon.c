@@ -27,6 +27,7 @@
 #include "command.h"
 #include "control.h"
 #include "drill_agent.h"
+#include "engine_setting.h"
 #include "event.h"
 #include "event_log.h"
 #include "health_monitor.h"
@@ -95,33 +96,6 @@ static int load_config(const char *dir, struct config **ret_config, char **ret_t
 	}
 	diag_list_free(diags);
 	return rc;
-}
-
-static int choose_engine(struct kernel *kernel, const struct config *config,
-			 enum state_engine *ret_engine, const char **ret_error)
-{
-	/* Of engines that are started from now on; those that run stay what they are. */
-	engines_choose(kernel->engines, config->node.engine == CONFIG_ENGINE_WIREGUARD_GO);
-	switch (config->node.engine) {
-	case CONFIG_ENGINE_USER:
-	case CONFIG_ENGINE_WIREGUARD_GO:
-		*ret_engine = STATE_ENGINE_USER;
-		return 0;
-	case CONFIG_ENGINE_KERNEL:
-		*ret_engine = STATE_ENGINE_KERNEL;
-		if (kernel_has_wireguard(kernel))
-			return 0;
-		*ret_error =
-			"engine is 'kernel', but this kernel has no WireGuard; use 'auto' or 'user'";
-		return -EOPNOTSUPP;
-	case CONFIG_ENGINE_AUTO:
-		*ret_engine =
-			kernel_has_wireguard(kernel) ? STATE_ENGINE_KERNEL : STATE_ENGINE_USER;
-		return 0;
-	case CONFIG_ENGINE_MAX:
-		break;
-	}
-	return -EINVAL;
 }
 
 static int make_wanted(const struct config *config, const struct daemon_choice *choices,
@@ -417,7 +391,7 @@ struct candidate {
 	struct config *config;
 	struct daemon_choice *choices;
 	struct state *wanted;
-	enum state_engine engine;
+	struct engine_setting setting;
 };
 
 static void candidate_free(struct candidate *candidate)
@@ -442,7 +416,8 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 			"'netpas down' and a new start do that";
 		goto err;
 	}
-	rc = choose_engine(&d->kernel, candidate.config, &candidate.engine, &error);
+	rc = engine_setting_make(&d->kernel, candidate.config, d->paths.state_dir,
+				 &candidate.setting, &error);
 	if (rc)
 		goto err;
 	candidate.choices = choices_carry(d, candidate.config);
@@ -451,7 +426,8 @@ static int candidate_load(struct daemon *d, struct candidate *ret_candidate, cha
 		goto err;
 	if (!d->config)
 		choices_adopt(&d->kernel, candidate.config, candidate.choices);
-	rc = make_wanted(candidate.config, candidate.choices, candidate.engine, &candidate.wanted);
+	rc = make_wanted(candidate.config, candidate.choices, candidate.setting.engine,
+			 &candidate.wanted);
 	if (!rc)
 		rc = partner_mac_carry(d, candidate.config, candidate.wanted);
 	if (rc)
@@ -469,6 +445,21 @@ err:
 	return rc;
 }
 
+/* Said when it is another one, or for another reason. */
+static void engine_take(struct daemon *d, const struct engine_setting *setting)
+{
+	if (*setting->damage)
+		event_warning(EVENT_ENGINE,
+			      "%s/" ENGINE_RECORD_FILE " is damaged and ignored: %s; 'netpas "
+			      "bench engine' makes it again",
+			      d->paths.state_dir, setting->damage);
+	if (!d->config->is_relay && strcmp(d->engine_reason, setting->reason))
+		event_info(EVENT_ENGINE, "engine: %s (%s)", state_engine_names[setting->engine],
+			   setting->reason);
+	d->engine = setting->engine;
+	memcpy(d->engine_reason, setting->reason, sizeof(d->engine_reason));
+}
+
 static void candidate_take(struct daemon *d, struct candidate *candidate)
 {
 	config_free(d->config);
@@ -477,7 +468,7 @@ static void candidate_take(struct daemon *d, struct candidate *candidate)
 	d->config = candidate->config;
 	d->choices = candidate->choices;
 	d->applied = candidate->wanted;
-	d->engine = candidate->engine;
+	engine_take(d, &candidate->setting);
 	d->loaded_s = time(NULL);
 	d->failures = 0;
 	d->problem[0] = '\0';

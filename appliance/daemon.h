@@ -8,6 +8,7 @@
 
 #include "beacon.h"
 #include "config.h"
+#include "engine_choice.h"
 #include "follow.h"
 #include "kernel.h"
 #include "vrrp.h"
@@ -47,6 +48,7 @@ struct daemon {
 	struct state *applied;	       /* what the kernel was last brought to */
 	struct daemon_choice *choices; /* by site of config */
 	enum state_engine engine;
+	char engine_reason[ENGINE_REASON_LEN]; /* why that one */
 	struct kernel kernel;
 	struct vrrp *vrrp;
 	struct beacon *beacon;

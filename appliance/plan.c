@@ -444,12 +444,6 @@ static void sysctl_format(struct text *text, const struct state_sysctl *sysctl)
 	text_add(text, "~ sysctl %s = %s", sysctl->path, sysctl->value);
 }
 
-static const char *const engine_names[STATE_ENGINE_MAX] = {
-	[STATE_ENGINE_KERNEL] = "kernel",
-	[STATE_ENGINE_USER] = "user",
-	[STATE_ENGINE_BROKEN] = "broken",
-};
-
 static void wireguard_format(struct text *text, const struct state_tunnel *tunnel)
 {
 	bool v6 = tunnel->endpoint.family == IP_V6;
@@ -617,7 +611,7 @@ void plan_step_format(const struct plan *plan, const struct plan_step *step, cha
 	case PLAN_LINK_ADD:
 	case PLAN_LINK_DELETE:
 		text_add(&text, "%c link %s (%s)", step->action == PLAN_LINK_ADD ? '+' : '-',
-			 step->tunnel->ifname, engine_names[step->tunnel->engine]);
+			 step->tunnel->ifname, state_engine_names[step->tunnel->engine]);
 		break;
 	case PLAN_LINK_CONFIGURE:
 		wireguard_format(&text, step->tunnel);

@@ -6,6 +6,12 @@
 
 #define STATE_FIRST_CAPACITY 8
 
+const char *const state_engine_names[STATE_ENGINE_MAX] = {
+	[STATE_ENGINE_KERNEL] = "kernel",
+	[STATE_ENGINE_USER] = "user",
+	[STATE_ENGINE_BROKEN] = "broken",
+};
+
 struct state *state_new(void)
 {
 	return calloc(1, sizeof(struct state));

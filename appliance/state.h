@@ -41,6 +41,7 @@ enum state_engine {
 	STATE_ENGINE_BROKEN, /* running only: the interface is there, but nothing behind it answers */
 	STATE_ENGINE_MAX,
 };
+extern const char *const state_engine_names[STATE_ENGINE_MAX];
 
 /*
  * One WireGuard interface with its one peer. AllowedIPs are 0.0.0.0/0 and ::/0, or, to the other

@@ -28,12 +28,6 @@
 #define ENGINE_PATIENCE_MS 200 /* who asks for the status waits, and everything else with it */
 #define HANDSHAKE_STALE_S 180  /* WireGuard's Reject-After-Time: no session is older */
 
-static const char *const engine_names[STATE_ENGINE_MAX] = {
-	[STATE_ENGINE_KERNEL] = "kernel",
-	[STATE_ENGINE_USER] = "user",
-	[STATE_ENGINE_BROKEN] = "broken",
-};
-
 static void add_problem(json_t *problems, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 static void add_problem(json_t *problems, const char *fmt, ...)
@@ -290,13 +284,15 @@ json_t *status_make(struct daemon *d)
 			relay ? NULL : config_self_site(d->config)->name, "version", NETPAS_VERSION,
 			"role", relay ? "relay" : role_state_names[role->state], "generation",
 			(json_int_t)role->generation, "engine",
-			relay ? "none" : engine_names[d->engine], "config", "digest", digest,
+			relay ? "none" : state_engine_names[d->engine], "config", "digest", digest,
 			"loaded", loaded, "vips", vips, "tunnels", tunnels, "sites", sites,
 			"dataplane", dataplane, "counters", counters, "problems", problems);
-	if (relay)
+	if (relay) {
 		json_object_set_new(ret, "relayed", steering_relayed(d->steering));
-	else
+	} else {
 		json_object_set_new(ret, "ha", ha);
+		json_object_set_new(ret, "engine_reason", json_string(d->engine_reason));
+	}
 	json_object_set_new(ret, "health", health);
 	if (cloud)
 		json_object_set_new(ret, "cloud", cloud);

@@ -269,14 +269,17 @@ static void print_relayed(json_t *relayed, FILE *out)
 		fprintf(out, "and %zu pairs more (--json)\n", n - RELAYED_PRINTED);
 }
 
-/* With the program, where it is one: that of the first tunnel. */
+/* With the program, where it is one: that of the first tunnel; and why that engine. */
 static void print_engine(json_t *status, FILE *out)
 {
 	const json_t *tunnel = json_array_get(json_object_get(status, "tunnels"), 0);
 	const char *program = json_string_value(json_object_get(tunnel, "program"));
 
-	fprintf(out, "engine    %s%s%s%s\n", text_of(status, "engine"), program ? " (" : "",
-		program ? program : "", program ? ")" : "");
+	const char *reason = json_string_value(json_object_get(status, "engine_reason"));
+
+	fprintf(out, "engine    %s%s%s%s%s%s\n", text_of(status, "engine"), program ? " (" : "",
+		program ? program : "", program ? ")" : "", reason ? ": " : "",
+		reason ? reason : "");
 }
 
 static void print_node(json_t *status, const struct style *style, FILE *out)
