@@ -19,7 +19,7 @@ static unsigned int bucket(const uint8_t key[MESSAGE_KEY_LEN])
 	return (unsigned int)(key[0] | key[1] << 8) % DEVICE_BUCKETS;
 }
 
-int device_new(struct runtime *runtime, const char *name, struct device **ret_device)
+int device_new(struct runtime *runtime, const struct tun *tun, int uapi_fd)
 {
 	struct device *device = calloc(1, sizeof(*device));
 	int slot = 0, rc;
@@ -33,7 +33,8 @@ int device_new(struct runtime *runtime, const char *name, struct device **ret_de
 		goto err_free;
 	device->runtime = runtime;
 	device->slot = slot;
-	snprintf(device->name, sizeof(device->name), "%s", name);
+	device->tun = *tun;
+	snprintf(device->name, sizeof(device->name), "%s", tun->name);
 	for (int i = 0; i < runtime->n_workers; i++)
 		device->udp[i].fd4 = device->udp[i].fd6 = -1;
 	atomic_store(&device->allowed_ips, allowed_ips_new());
@@ -41,21 +42,14 @@ int device_new(struct runtime *runtime, const char *name, struct device **ret_de
 	rc = -ENOMEM;
 	if (!atomic_load(&device->allowed_ips) || !atomic_load(&device->indices))
 		goto err_tables;
-	rc = tun_open(name, runtime->n_workers, 1420, &device->tun);
+	atomic_store(&device->mtu, tun_get_mtu(&device->tun));
+	rc = uapi_server_new(device, uapi_fd, &device->uapi);
 	if (rc)
 		goto err_tables;
-	snprintf(device->name, sizeof(device->name), "%s", device->tun.name);
-	atomic_store(&device->mtu, tun_get_mtu(&device->tun));
-	rc = uapi_server_new(device, &device->uapi);
-	if (rc)
-		goto err_tun;
 	atomic_store(&runtime->devices[slot], device);
 	runtime->n_devices++;
-	*ret_device = device;
 	return 0;
 
-err_tun:
-	tun_close(&device->tun);
 err_tables:
 	allowed_ips_free(atomic_load(&device->allowed_ips));
 	free(atomic_load(&device->indices));

@@ -51,8 +51,8 @@ struct device {
 	unsigned int n_peers;
 };
 
-/* With its TUN device, and its UAPI socket. 0 or -errno. */
-int device_new(struct runtime *runtime, const char *name, struct device **ret_device);
+/* Of a TUN device with a queue a worker, and a UAPI socket that listens; both its own if it is made. 0 or -errno. */
+int device_new(struct runtime *runtime, const struct tun *tun, int uapi_fd);
 void device_free(struct device *device);
 
 /* As the link is. -errno of opening the sockets: it stays down. */

@@ -12,23 +12,29 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "engine/device.h"
+#include "engine/intake.h"
 #include "engine/runtime.h"
 #include "engine/sandbox.h"
+#include "engine/uapi_server.h"
 
 enum {
 	WORKERS_DEFAULT_MAX = 8
 };
 
 static const char usage[] =
-	"usage: netpas-wg [-f] [-j WORKERS] [-a PROVIDER] IFNAME...\n"
+	"usage: netpas-wg [-f] [-j WORKERS] [-a PROVIDER] [--all] IFNAME...\n"
+	"       netpas-wg --add IFNAME...\n"
 	"       netpas-wg --version\n"
 	"\n"
 	"  -f, --foreground        stay in the foreground\n"
 	"  -j, --workers=N         packet workers, each on a core (default: cores, at most 8)\n"
-	"  -a, --aead=NAME         ChaCha20-Poly1305 of this library (default: the fastest)\n";
+	"  -a, --aead=NAME         ChaCha20-Poly1305 of this library (default: the fastest)\n"
+	"      --all               stay for interfaces that --add gives, without any as well\n"
+	"      --add               give them to the process that was started with --all\n";
 
 struct options {
-	bool foreground;
+	bool foreground, all, add;
 	int workers;
 	const struct aead_provider *provider;
 	char **names;
@@ -67,6 +73,8 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "workers", required_argument, NULL, 'j' },
 		{ "aead", required_argument, NULL, 'a' },
+		{ "all", no_argument, NULL, 'A' },
+		{ "add", no_argument, NULL, 'D' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -94,6 +102,12 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
 			if (!options.provider)
 				return -EINVAL;
 			break;
+		case 'A':
+			options.all = true;
+			break;
+		case 'D':
+			options.add = true;
+			break;
 		case 'V':
 			puts("netpas-wg " NETPAS_VERSION);
 			exit(EXIT_SUCCESS);
@@ -105,7 +119,7 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
 		}
 	}
 	options.names = argv + optind;
-	if (!*options.names)
+	if ((!*options.names && !options.all) || (options.all && options.add))
 		return -EINVAL;
 	*ret_options = options;
 	return 0;
@@ -147,11 +161,31 @@ static void leave(int ready_fd, int null_fd)
 	close(ready_fd);
 }
 
+/* Its TUN device and its UAPI socket, and what serves them. */
+static int open_device(struct runtime *runtime, const char *name)
+{
+	struct tun tun;
+	int rc = tun_open(name, runtime->n_workers, 1420, &tun), fd;
+
+	if (rc)
+		return rc;
+	fd = uapi_listen(tun.name);
+	rc = fd < 0 ? fd : device_new(runtime, &tun, fd);
+	if (!rc)
+		return 0;
+	if (fd >= 0) {
+		uapi_unlink(tun.name);
+		close(fd);
+	}
+	tun_close(&tun);
+	return rc;
+}
+
 static int serve(const struct options *options, int ready_fd)
 {
+	struct intake *intake = NULL;
 	struct runtime *runtime;
 	struct signals signals;
-	struct device *device;
 	int rc = sandbox_before(), null_fd;
 
 	if (rc)
@@ -165,12 +199,20 @@ static int serve(const struct options *options, int ready_fd)
 		goto out;
 	}
 	for (char **name = options->names; *name && !rc; name++) {
-		rc = device_new(runtime, *name, &device);
+		rc = open_device(runtime, *name);
 		if (rc)
 			fail(*name, rc);
 	}
 	if (rc)
 		goto out;
+	if (options->all) {
+		runtime->stays = true;
+		rc = intake_new(runtime, &intake);
+		if (rc) {
+			fail(rc == -EADDRINUSE ? "another one runs with --all" : "--all", rc);
+			goto out;
+		}
+	}
 	null_fd = ready_fd < 0 ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC);
 	rc = sandbox_enter();
 	if (rc) {
@@ -181,6 +223,7 @@ static int serve(const struct options *options, int ready_fd)
 		leave(ready_fd, null_fd);
 	rc = runtime_run(runtime);
 out:
+	intake_free(intake);
 	runtime_free(runtime);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -207,6 +250,19 @@ static int serve_in_background(const struct options *options)
 	return serve(options, fds[1]);
 }
 
+/* To the process that has --all. Those before one that fails stay with it. */
+static int give_all(char **names)
+{
+	for (int rc; *names; names++) {
+		rc = intake_give(*names);
+		if (rc == -ENOENT || rc == -ECONNREFUSED)
+			return fail("none runs with --all", rc);
+		if (rc)
+			return fail(*names, rc);
+	}
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -215,5 +271,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	if (options.add)
+		return give_all(options.names);
 	return options.foreground ? serve(&options, -1) : serve_in_background(&options);
 }

@@ -292,10 +292,15 @@ static void serve(struct runtime *runtime, int timeout_ms)
 	netlink_ready(runtime);
 }
 
+void runtime_ask_links(struct runtime *runtime)
+{
+	(void)link_ask(runtime->netlink_fd); /* else the next change tells */
+}
+
 int runtime_run(struct runtime *runtime)
 {
-	(void)link_ask(runtime->netlink_fd);
-	while (!runtime->stopping && runtime->n_devices) {
+	runtime_ask_links(runtime);
+	while (!runtime->stopping && (runtime->n_devices || runtime->stays)) {
 		serve(runtime, patience(runtime));
 		handshakes(runtime);
 		runtime_drain_events(runtime, runtime_now());

@@ -44,6 +44,7 @@ struct runtime {
 	int wake_fd;
 	int netlink_fd;
 	bool stopping;
+	bool stays; /* without interfaces, too */
 	_Atomic bool workers_stop;
 
 	pthread_mutex_t queue_lock;
@@ -71,9 +72,12 @@ struct runtime_source {
 int runtime_new(int n_workers, const struct aead_provider *provider, struct runtime **ret_runtime);
 void runtime_free(struct runtime *runtime);
 
-/* Serve until runtime_stop(), or until the last interface is gone. */
+/* Serve until runtime_stop(), or, unless it stays, until the last interface is gone. */
 int runtime_run(struct runtime *runtime);
 void runtime_stop(struct runtime *runtime);
+
+/* The kernel is asked again how the links are. */
+void runtime_ask_links(struct runtime *runtime);
 
 int runtime_watch(struct runtime *runtime, struct runtime_source *source, uint32_t events);
 void runtime_unwatch(struct runtime *runtime, struct runtime_source *source);

@@ -120,6 +120,36 @@ close_queues:
 	return rc;
 }
 
+int tun_adopt(const int *fds, int queues, struct tun *ret_tun)
+{
+	const short flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	struct tun tun = { .queues = queues };
+	int header = 0, rc;
+
+	if (queues < 1 || queues > TUN_QUEUES)
+		return -EINVAL;
+	for (int i = 0; i < queues; i++) {
+		struct ifreq ifr = { 0 };
+
+		if (ioctl(fds[i], TUNGETIFF, &ifr) < 0 ||
+		    ioctl(fds[i], TUNGETVNETHDRSZ, &header) < 0 || header != HEADER_LEN ||
+		    (ifr.ifr_flags & (flags | IFF_TAP)) != flags ||
+		    (i && strncmp(ifr.ifr_name, tun.name, sizeof(tun.name))))
+			return -EINVAL;
+		(void)snprintf(tun.name, sizeof(tun.name), "%.*s", (int)sizeof(tun.name) - 1,
+			       ifr.ifr_name);
+		tun.fd[i] = fds[i];
+	}
+	rc = offload_set(&tun, tun.fd[0]);
+	if (rc)
+		return rc;
+	tun.ifindex = if_nametoindex(tun.name);
+	if (!tun.ifindex)
+		return -errno;
+	*ret_tun = tun;
+	return 0;
+}
+
 void tun_close(struct tun *tun)
 {
 	while (tun->queues > 0)

@@ -243,53 +243,68 @@ static int remove_stale(const struct sockaddr_un *address)
 	return rc;
 }
 
-int uapi_server_new(struct device *device, struct uapi_server **ret_server)
+static struct sockaddr_un address_of(const char *ifname)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), UAPI_DIR "/%s.sock", ifname);
+	return address;
+}
+
+int uapi_listen(const char *ifname)
+{
+	const struct sockaddr_un address = address_of(ifname);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask;
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (mkdir(UAPI_DIR, 0755) && errno != EEXIST)
+		rc = -errno;
+	if (!rc)
+		rc = remove_stale(&address);
+	if (rc)
+		goto err_close;
+	mask = umask(077);
+	rc = bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+	umask(mask);
+	if (rc)
+		goto err_close;
+	if (!listen(fd, CLIENTS_MAX))
+		return fd;
+	rc = -errno;
+	unlink(address.sun_path);
+err_close:
+	close(fd);
+	return rc;
+}
+
+void uapi_unlink(const char *ifname)
+{
+	const struct sockaddr_un address = address_of(ifname);
+
+	(void)unlink(address.sun_path); /* or it is replaced by the next one */
+}
+
+int uapi_server_new(struct device *device, int fd, struct uapi_server **ret_server)
 {
 	struct uapi_server *server = calloc(1, sizeof(*server));
-	mode_t mask;
 	int rc;
 
 	if (!server)
 		return -ENOMEM;
 	server->device = device;
-	server->address.sun_family = AF_UNIX;
-	snprintf(server->address.sun_path, sizeof(server->address.sun_path), UAPI_DIR "/%s.sock",
-		 device->name);
+	server->address = address_of(device->name);
 	server->source.ready = server_ready;
-	server->source.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	rc = -errno;
-	if (server->source.fd < 0)
-		goto err_free;
-	if (mkdir(UAPI_DIR, 0755) && errno != EEXIST) {
-		rc = -errno;
-		goto err_close;
+	server->source.fd = fd;
+	rc = runtime_watch(device->runtime, &server->source, EPOLLIN);
+	if (rc) {
+		free(server);
+		return rc;
 	}
-	rc = remove_stale(&server->address);
-	if (rc)
-		goto err_close;
-	mask = umask(077);
-	rc = bind(server->source.fd, (const struct sockaddr *)&server->address,
-		  sizeof(server->address))
-		     ? -errno
-		     : 0;
-	umask(mask);
-	if (rc)
-		goto err_close;
-	rc = listen(server->source.fd, CLIENTS_MAX) ? -errno : 0;
-	if (!rc)
-		rc = runtime_watch(device->runtime, &server->source, EPOLLIN);
-	if (rc)
-		goto err_unlink;
 	*ret_server = server;
 	return 0;
-
-err_unlink:
-	unlink(server->address.sun_path);
-err_close:
-	close(server->source.fd);
-err_free:
-	free(server);
-	return rc;
 }
 
 void uapi_server_free(struct uapi_server *server)

@@ -8,8 +8,15 @@
 struct device;
 struct uapi_server;
 
-/* -EADDRINUSE: another process answers there; a socket that nobody answers at is replaced. */
-int uapi_server_new(struct device *device, struct uapi_server **ret_server);
+/*
+ * A socket that listens there, or -errno. -EADDRINUSE: another process answers; one that nobody answers at is
+ * replaced.
+ */
+int uapi_listen(const char *ifname);
+void uapi_unlink(const char *ifname); /* what that made */
+
+/* fd is of uapi_listen(), of this process or another; the server's if it is made. */
+int uapi_server_new(struct device *device, int fd, struct uapi_server **ret_server);
 void uapi_server_free(struct uapi_server *server);
 
 #endif
