@@ -15,7 +15,7 @@ IMAGE_CACHE   ?= $(IMAGE)/cache
 .PHONY: image image-twice bundle
 image: deps ## the appliance image in all formats: build/image/ (root)
 	$(Q)rm -rf $(IMAGE)/programs && mkdir -p $(IMAGE)/programs && date +%s.%N >$(IMAGE)/began
-	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(abspath $(IMAGE))/programs PREFIX=/usr
+	$(Q)$(MAKE) --no-print-directory install install-wg DESTDIR=$(abspath $(IMAGE))/programs PREFIX=/usr
 	$(Q)firmware-image/build $(IMAGE) $(IMAGE_VERSION) $(IMAGE_EPOCH) $(IMAGE_KEY) \
 		$(IMAGE_CACHE) $(IMAGE_SOURCES)
 
@@ -27,7 +27,7 @@ image-twice: deps ## the image twice, the second time elsewhere, and whether bot
 		IMAGE_CACHE=$(abspath $(IMAGE_CACHE)) $(if $(IMAGE_SOURCES),IMAGE_SOURCES=$(abspath $(IMAGE_SOURCES)))
 
 # The last thing that the build writes. For those who want an image of what is here, new or not.
-$(IMAGE)/sha256sums: $(PROGRAMS) $(wildcard appliance/*.service appliance/*.timer) \
+$(IMAGE)/sha256sums: $(PROGRAMS) $(BUILD)/netpas-wg $(wildcard appliance/*.service appliance/*.timer) \
 		$(shell find firmware-image -type f ! -name '*.pyc')
 	$(Q)$(MAKE) --no-print-directory image
 

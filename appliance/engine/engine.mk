@@ -17,8 +17,8 @@ $(BUILD)/netpas-wg: $(BUILD)/obj/appliance/engine/netpas_wg.o $(ENGINE_LIB) $(BU
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ENGINE_LIBS)
 
-# Not part of `install`: it needs libraries that the appliance's image, with a kernel that has
-# WireGuard, does not carry.
+# Not part of `install`: a gateway whose kernel has WireGuard does without it and its libraries. The appliance's
+# image has both.
 .PHONY: install-wg
 install-wg: $(BUILD)/netpas-wg ## netpas-wg under $(DESTDIR)$(PREFIX)
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/netpas-wg)
