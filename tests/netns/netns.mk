@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab in network namespaces: its tools, its tests, the demo.
 
-LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert squat)
+LAB_TOOLS  := $(addprefix $(BUILD)/lab/,traffic supervisor offload scanner wanem pass hostile dpmap rcvbuf advert squat stream initiators)
 # Another build, of another version and with another layout of the programs' maps: to be upgraded to.
 NEXT       := $(BUILD)/lab/next/netpasd
 NEXT_SRCS  := netpasd status rolling_node forwarding programs
@@ -22,8 +22,11 @@ $(NEXT): $(NEXT_SRCS:%=appliance/%.c) $(BPF_OBJ) $(BUILD)/libnetpas.a
 $(LAB_TOOLS): $(BUILD)/lab/%: tests/netns/%.c | deps
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -D_GNU_SOURCE -Ibpf $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
+	$(Q)$(CC) -D_GNU_SOURCE -Iappliance -Ibpf $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $< $(LAB_LIBS)
 $(BUILD)/lab/pass $(BUILD)/lab/dpmap $(BUILD)/lab/squat: LAB_LIBS := -lbpf
+$(BUILD)/lab/stream: LAB_LIBS := -lcrypto
+$(BUILD)/lab/initiators: $(ENGINE_LIB)
+$(BUILD)/lab/initiators: LAB_LIBS = $(ENGINE_LIB) $(ENGINE_LIBS)
 -include $(LAB_TOOLS:=.d)
 
 netns-bins: $(NETNS_BINS)
