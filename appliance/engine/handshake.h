@@ -6,6 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What an address may ask for under load (WireGuard paper, 5.3). */
+enum {
+	HANDSHAKE_PER_S = 20,
+	HANDSHAKE_BURST = 5,
+};
+
 struct peer;
 struct runtime_message;
 

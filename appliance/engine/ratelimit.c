@@ -12,8 +12,6 @@
 #include <sodium.h>
 
 #define NS_PER_S 1000000000ULL
-#define COST_NS (NS_PER_S / RATELIMIT_PER_S)
-#define FULL_NS (COST_NS * RATELIMIT_BURST)
 
 enum {
 	WAYS = 8
@@ -25,16 +23,21 @@ struct entry {
 };
 
 struct ratelimit {
+	uint64_t cost_ns; /* of one */
+	uint64_t full_ns; /* of all that may come at once */
 	uint8_t key[crypto_shorthash_KEYBYTES];
 	struct entry entries[RATELIMIT_ENTRIES];
 };
 
-struct ratelimit *ratelimit_new(void)
+struct ratelimit *ratelimit_new(unsigned int per_s, unsigned int burst)
 {
 	struct ratelimit *ratelimit = calloc(1, sizeof(*ratelimit));
 
-	if (ratelimit)
-		randombytes_buf(ratelimit->key, sizeof(ratelimit->key));
+	if (!ratelimit)
+		return NULL;
+	ratelimit->cost_ns = NS_PER_S / per_s;
+	ratelimit->full_ns = ratelimit->cost_ns * burst;
+	randombytes_buf(ratelimit->key, sizeof(ratelimit->key));
 	return ratelimit;
 }
 
@@ -70,9 +73,9 @@ bool ratelimit_allow(struct ratelimit *ratelimit, const struct sockaddr *from, u
 			uint64_t from_ns =
 				entry->spent_until_ns > now_ns ? entry->spent_until_ns : now_ns;
 
-			if (from_ns + COST_NS > now_ns + FULL_NS)
+			if (from_ns + ratelimit->cost_ns > now_ns + ratelimit->full_ns)
 				return false;
-			entry->spent_until_ns = from_ns + COST_NS;
+			entry->spent_until_ns = from_ns + ratelimit->cost_ns;
 			return true;
 		}
 		if (!unused && (!entry->address || entry->spent_until_ns <= now_ns))
@@ -81,6 +84,6 @@ bool ratelimit_allow(struct ratelimit *ratelimit, const struct sockaddr *from, u
 	if (!unused)
 		return false;
 	unused->address = address;
-	unused->spent_until_ns = now_ns + COST_NS;
+	unused->spent_until_ns = now_ns + ratelimit->cost_ns;
 	return true;
 }

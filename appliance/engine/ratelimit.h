@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How many handshakes an address may ask for while the interface is under load: 20 a second, 5 at once;
- * an address is an IPv4 address or an IPv6 /64 (WireGuard paper, 5.3).
+ * How much an address may ask for: so many a second, so many at once; an address is an IPv4 address or an
+ * IPv6 /64.
  */
 #ifndef ENGINE_RATELIMIT_H
 #define ENGINE_RATELIMIT_H
@@ -11,14 +11,13 @@
 #include <sys/socket.h>
 
 enum {
-	RATELIMIT_PER_S = 20,
-	RATELIMIT_BURST = 5,
 	RATELIMIT_ENTRIES = 8192, /* addresses told apart at a time, a power of two */
 };
 
 struct ratelimit;
 
-struct ratelimit *ratelimit_new(void); /* NULL: no memory */
+/* NULL: no memory. Neither is 0. */
+struct ratelimit *ratelimit_new(unsigned int per_s, unsigned int burst);
 void ratelimit_free(struct ratelimit *ratelimit);
 
 /* One more from there, now? An address for which there is no room is refused. */

@@ -340,7 +340,7 @@ int runtime_new(int n_workers, const struct aead_provider *provider, struct runt
 	pthread_mutex_init(&runtime->queue_lock, NULL);
 	runtime->queue = calloc(RUNTIME_QUEUE, sizeof(*runtime->queue));
 	runtime->aead = aead_new(provider);
-	runtime->ratelimit = ratelimit_new();
+	runtime->ratelimit = ratelimit_new(HANDSHAKE_PER_S, HANDSHAKE_BURST);
 	rc = -ENOMEM;
 	if (!runtime->queue || !runtime->aead || !runtime->ratelimit)
 		goto err_free;

@@ -16,6 +16,7 @@
 #include "engine/runtime.h"
 #include "engine/sandbox.h"
 #include "engine/segment.h"
+#include "engine/unreachable.h"
 
 enum {
 	EVENTS = 64,
@@ -42,6 +43,7 @@ struct worker {
 	int epoll_fd, stop_fd;
 	pthread_t thread;
 	struct aead *aead;
+	struct unreachable *unreachable;
 	struct udp_rx *rx;
 	struct coalesce *coalesce, *coalesce_tcp; /* the second where the device takes no USO */
 	int tun_fd;				  /* of the batch that is being written */
@@ -90,6 +92,24 @@ void worker_unwatch(struct worker *worker, const struct device *device)
 	(void)epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, udp->fd6, NULL);
 }
 
+/* The frame goes nowhere; its sender is told. */
+static void refuse_frame(struct worker *worker, const struct device *device, size_t len,
+			 uint64_t now_ns)
+{
+	struct virtio_net_hdr header = { 0 };
+	uint8_t answer[UNREACHABLE_MAX6];
+	struct iovec iov[2] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = answer },
+	};
+
+	iov[1].iov_len =
+		unreachable_answer(worker->unreachable, worker->frame, len, now_ns, answer);
+	/* Lost where the queue is full, as any answer may be. */
+	if (iov[1].iov_len)
+		(void)tun_write(device->tun.fd[worker->number], iov, 2);
+}
+
 /* One frame read into the batch. False: no more to read now. */
 static bool read_frame(struct worker *worker, struct device *device, size_t *n, size_t *used,
 		       uint64_t now_ns)
@@ -106,8 +126,11 @@ static bool read_frame(struct worker *worker, struct device *device, size_t *n, 
 	peer = allowed_ips_find_dst(
 		atomic_load_explicit(&device->allowed_ips, memory_order_acquire), worker->frame,
 		(size_t)len);
-	if (!peer ||
-	    segment_plan(&header, worker->frame, (size_t)len,
+	if (!peer || !atomic_load_explicit(&peer->endpoint, memory_order_relaxed)) {
+		refuse_frame(worker, device, (size_t)len, now_ns);
+		return true;
+	}
+	if (segment_plan(&header, worker->frame, (size_t)len,
 			 (uint32_t)atomic_load_explicit(&device->mtu, memory_order_relaxed), &plan))
 		return true;
 	if (plan.total > TX_AREA - *used || *n + plan.count > TX_ALL)
@@ -401,6 +424,7 @@ static void worker_release(struct worker *worker)
 	coalesce_free(worker->coalesce);
 	coalesce_free(worker->coalesce_tcp);
 	udp_rx_free(worker->rx);
+	unreachable_free(worker->unreachable);
 	aead_free(worker->aead);
 	if (worker->frame)
 		buffers_unmap(worker->frame, PACKET_MAX + 1 + TX_AREA);
@@ -439,13 +463,14 @@ int worker_new(struct runtime *runtime, int number, const struct aead_provider *
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->aead = aead_new(provider);
+	worker->unreachable = unreachable_new();
 	worker->rx = udp_rx_new();
 	worker->coalesce = coalesce_new(true, write_frame, worker);
 	worker->coalesce_tcp = coalesce_new(false, write_frame, worker);
 	worker->frame = buffers_map(PACKET_MAX + 1 + TX_AREA, NULL);
 	worker->out = worker->frame + PACKET_MAX + 1;
-	if (!worker->aead || !worker->rx || !worker->coalesce || !worker->coalesce_tcp ||
-	    !worker->frame)
+	if (!worker->aead || !worker->unreachable || !worker->rx || !worker->coalesce ||
+	    !worker->coalesce_tcp || !worker->frame)
 		goto err_release;
 	if (worker->epoll_fd < 0 || worker->stop_fd < 0 ||
 	    epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->stop_fd, &event)) {

@@ -44,7 +44,7 @@ static void begin(void)
 	peer.endpoint.in.sin_family = AF_INET;
 	if (!runtime.aead) {
 		runtime.aead = aead_new(NULL);
-		runtime.ratelimit = ratelimit_new();
+		runtime.ratelimit = ratelimit_new(HANDSHAKE_PER_S, HANDSHAKE_BURST);
 		runtime.wake_fd = -1;
 	}
 	us = calloc(1, sizeof(*us));

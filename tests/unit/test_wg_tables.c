@@ -89,7 +89,7 @@ static struct sockaddr *v6(const char *text)
 
 static void twenty_a_second_five_at_once(void **state)
 {
-	struct ratelimit *limit = ratelimit_new();
+	struct ratelimit *limit = ratelimit_new(20, 5);
 	uint64_t now = 5 * S;
 	int taken = 0;
 
