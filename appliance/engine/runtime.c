@@ -12,6 +12,7 @@
 #include "engine/handshake.h"
 #include "engine/hash.h"
 #include "engine/link.h"
+#include "engine/uapi_watch.h"
 #include "engine/worker.h"
 
 enum {
@@ -372,6 +373,7 @@ void runtime_free(struct runtime *runtime)
 		worker_free(runtime->workers[i]);
 	runtime->retire.n_workers = 0;
 	retire_collect(&runtime->retire);
+	uapi_watch_free(runtime->uapi_watch);
 	if (runtime->epoll_fd >= 0)
 		close(runtime->epoll_fd);
 	if (runtime->wake_fd >= 0)

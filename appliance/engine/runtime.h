@@ -18,7 +18,7 @@
 #include "engine/retire.h"
 
 struct worker;
-struct peer_heap;
+struct uapi_watch;
 
 enum {
 	RUNTIME_DEVICES = 256,
@@ -60,6 +60,7 @@ struct runtime {
 
 	struct aead *aead; /* the control thread's */
 	struct ratelimit *ratelimit;
+	struct uapi_watch *uapi_watch; /* from the first interface on */
 };
 
 /* What the control thread watches. */

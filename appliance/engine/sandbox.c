@@ -116,6 +116,7 @@ static const int allowed_calls[] = {
 	SYS_tgkill,
 	SYS_exit,
 	SYS_exit_group,
+	SYS_newfstatat,
 	SYS_unlinkat,
 #ifdef SYS_unlink
 	SYS_unlink,

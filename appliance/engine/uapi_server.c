@@ -16,6 +16,7 @@
 #include "engine/device.h"
 #include "engine/runtime.h"
 #include "engine/uapi.h"
+#include "engine/uapi_watch.h"
 
 enum {
 	CLIENTS_MAX = 64,
@@ -36,6 +37,8 @@ struct uapi_server {
 	struct runtime_source source;
 	struct device *device;
 	struct sockaddr_un address;
+	dev_t dev; /* of the socket's file */
+	ino_t ino;
 	struct client *clients;
 	unsigned int n_clients;
 };
@@ -287,6 +290,26 @@ void uapi_unlink(const char *ifname)
 	(void)unlink(address.sun_path); /* or it is replaced by the next one */
 }
 
+static int note_file(struct uapi_server *server)
+{
+	struct stat file;
+
+	if (lstat(server->address.sun_path, &file))
+		return -errno;
+	server->dev = file.st_dev;
+	server->ino = file.st_ino;
+	return 0;
+}
+
+bool uapi_server_removed(const struct uapi_server *server)
+{
+	struct stat file;
+
+	if (lstat(server->address.sun_path, &file))
+		return errno == ENOENT;
+	return file.st_dev != server->dev || file.st_ino != server->ino;
+}
+
 int uapi_server_new(struct device *device, int fd, struct uapi_server **ret_server)
 {
 	struct uapi_server *server = calloc(1, sizeof(*server));
@@ -298,7 +321,12 @@ int uapi_server_new(struct device *device, int fd, struct uapi_server **ret_serv
 	server->address = address_of(device->name);
 	server->source.ready = server_ready;
 	server->source.fd = fd;
-	rc = runtime_watch(device->runtime, &server->source, EPOLLIN);
+	rc = note_file(server);
+	/* The system lets a user have 128 of them: one that has none is ended in the other ways. */
+	if (!rc && !device->runtime->uapi_watch)
+		(void)uapi_watch_new(device->runtime, &device->runtime->uapi_watch);
+	if (!rc)
+		rc = runtime_watch(device->runtime, &server->source, EPOLLIN);
 	if (rc) {
 		free(server);
 		return rc;
@@ -313,7 +341,8 @@ void uapi_server_free(struct uapi_server *server)
 		return;
 	while (server->clients)
 		client_free(server->clients);
-	unlink(server->address.sun_path);
+	if (!uapi_server_removed(server))
+		unlink(server->address.sun_path);
 	runtime_unwatch(server->device->runtime, &server->source);
 	close(server->source.fd);
 	free(server);
