@@ -16,6 +16,7 @@
 #include "engine/runtime.h"
 #include "engine/tun.h"
 #include "engine/uapi_server.h"
+#include "engine/uapi_watch.h"
 
 enum {
 	CLIENTS_MAX = 16,
@@ -195,6 +196,9 @@ int intake_new(struct runtime *runtime, struct intake **ret_intake)
 	if (rc)
 		goto err_close;
 	rc = listen(intake->source.fd, CLIENTS_MAX) ? -errno : 0;
+	/* For interfaces that come when the calls that it takes have been given up. */
+	if (!rc && !runtime->uapi_watch)
+		(void)uapi_watch_new(runtime, &runtime->uapi_watch);
 	if (!rc)
 		rc = runtime_watch(runtime, &intake->source, EPOLLIN);
 	if (rc)
