@@ -34,7 +34,7 @@ rolling_buffers() {
 	for g; do
 		[[ $(status "$g" .engine) = user ]] || continue
 		# shellcheck disable=SC2016
-		lab_in "$g" bash -e -c 'rcvbuf 16777216 $(pgrep wireguard-go)
+		lab_in "$g" bash -e -c 'rcvbuf 16777216 $(pgrep '"$ENGINE_PROGRAM"')
 			for np in /sys/class/net/np*; do ip link set "${np##*/}" txqueuelen 10000; done' || return
 	done
 }
