@@ -41,6 +41,8 @@ void *buffers_map(size_t size, enum buffers_kind *ret_kind)
 
 void buffers_unmap(void *buffers, size_t size)
 {
-	if (buffers)
-		(void)munmap(buffers, rounded(size)); /* fails for no mapping of ours */
+	if (!buffers)
+		return;
+	buffers_use(buffers, rounded(size), rounded(size));
+	(void)munmap(buffers, rounded(size)); /* fails for no mapping of ours */
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #ifndef ENGINE_BUFFERS_H
 #define ENGINE_BUFFERS_H
+#include <sanitizer/asan_interface.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,5 +17,12 @@ enum buffers_kind {
  */
 void *buffers_map(size_t size, enum buffers_kind *ret_kind);
 void buffers_unmap(void *buffers, size_t size);
+
+/* Of `size` bytes the first `used` are in use: the rest is out of bounds where ASan looks. */
+static inline void buffers_use(const void *buffer, size_t used, size_t size)
+{
+	ASAN_UNPOISON_MEMORY_REGION(buffer, used);
+	ASAN_POISON_MEMORY_REGION((const char *)buffer + used, size - used);
+}
 
 #endif

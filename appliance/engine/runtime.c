@@ -353,6 +353,9 @@ int runtime_new(int n_workers, const struct aead_provider *provider, struct runt
 		if (rc)
 			goto err_free;
 		runtime->n_workers = runtime->retire.n_workers = i + 1;
+		rc = worker_start(runtime->workers[i]);
+		if (rc)
+			goto err_free;
 	}
 	*ret_runtime = runtime;
 	return 0;

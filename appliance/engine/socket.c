@@ -282,6 +282,7 @@ int udp_recv(struct udp_rx *rx, int fd, struct udp_rx_entry **ret_entries)
 
 		msg->msg_namelen = sizeof(struct sockaddr_in6);
 		msg->msg_controllen = sizeof(rx->control[i]);
+		buffers_use(rx->entries[i].data, UDP_RX_BUFFER, UDP_RX_BUFFER);
 	}
 	do
 		n = recvmmsg(fd, rx->messages, UDP_RX_BATCH, MSG_DONTWAIT, NULL);
@@ -290,6 +291,7 @@ int udp_recv(struct udp_rx *rx, int fd, struct udp_rx_entry **ret_entries)
 		return errno == EAGAIN ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
 		rx->entries[i].len = rx->messages[i].msg_len;
+		buffers_use(rx->entries[i].data, rx->entries[i].len, UDP_RX_BUFFER);
 		entry_fill(&rx->entries[i], &rx->messages[i].msg_hdr);
 	}
 	*ret_entries = rx->entries;

@@ -41,6 +41,7 @@ struct worker {
 	struct runtime *runtime;
 	int number;
 	int epoll_fd, stop_fd;
+	bool started;
 	pthread_t thread;
 	struct aead *aead;
 	struct unreachable *unreachable;
@@ -395,23 +396,28 @@ static void serve(struct worker *worker, uint64_t source)
 	}
 }
 
+int worker_serve(struct worker *worker, int timeout_ms)
+{
+	struct retire *retire = &worker->runtime->retire;
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(worker->epoll_fd, events, EVENTS, timeout_ms);
+
+	for (int i = 0; i < n; i++) {
+		retire_enter(retire, worker->number);
+		if (events[i].data.u64 != UINT64_MAX)
+			serve(worker, events[i].data.u64);
+		retire_leave(retire, worker->number);
+	}
+	return n;
+}
+
 static void *worker_run(void *data)
 {
 	struct worker *worker = data;
-	struct runtime *runtime = worker->runtime;
-	struct epoll_event events[EVENTS];
 
 	(void)sandbox_thread(); /* what has none to give up stays as it is */
-	while (!atomic_load(&runtime->workers_stop)) {
-		int n = epoll_wait(worker->epoll_fd, events, EVENTS, -1);
-
-		for (int i = 0; i < n; i++) {
-			retire_enter(&runtime->retire, worker->number);
-			if (events[i].data.u64 != UINT64_MAX)
-				serve(worker, events[i].data.u64);
-			retire_leave(&runtime->retire, worker->number);
-		}
-	}
+	while (!atomic_load(&worker->runtime->workers_stop))
+		(void)worker_serve(worker, -1); /* interrupted: again */
 	return NULL;
 }
 
@@ -432,7 +438,7 @@ static void worker_release(struct worker *worker)
 }
 
 /* Signals are the control thread's. */
-static int start(struct worker *worker)
+int worker_start(struct worker *worker)
 {
 	sigset_t all, before;
 	char name[16];
@@ -444,6 +450,7 @@ static int start(struct worker *worker)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc)
 		return rc;
+	worker->started = true;
 	snprintf(name, sizeof(name), "wg-worker-%d", worker->number % TUN_QUEUES);
 	(void)pthread_setname_np(worker->thread, name); /* for the reader of top only */
 	return 0;
@@ -477,9 +484,6 @@ int worker_new(struct runtime *runtime, int number, const struct aead_provider *
 		rc = -errno;
 		goto err_release;
 	}
-	rc = start(worker);
-	if (rc)
-		goto err_release;
 	*ret_worker = worker;
 	return 0;
 
@@ -494,9 +498,11 @@ void worker_free(struct worker *worker)
 
 	if (!worker)
 		return;
-	/* It cannot fail: nothing else is written there. */
-	if (write(worker->stop_fd, &one, sizeof(one)) != sizeof(one))
-		abort();
-	pthread_join(worker->thread, NULL);
+	if (worker->started) {
+		/* It cannot fail: nothing else is written there. */
+		if (write(worker->stop_fd, &one, sizeof(one)) != sizeof(one))
+			abort();
+		pthread_join(worker->thread, NULL);
+	}
 	worker_release(worker);
 }

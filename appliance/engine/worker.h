@@ -12,10 +12,17 @@ struct device;
 struct runtime;
 struct worker;
 
-/* Started at once. 0 or -errno. */
+/* 0 or -errno. */
 int worker_new(struct runtime *runtime, int number, const struct aead_provider *provider,
 	       struct worker **ret_worker);
-/* Ends it: runtime->workers_stop is set before. */
+/* A thread of its own that serves until runtime->workers_stop is set. 0 or -errno. */
+int worker_start(struct worker *worker);
+/*
+ * In the caller's thread where it has none: what is ready is served once each. How much that was: 0 after
+ * timeout_ms (-1: never) without anything, -1 with errno.
+ */
+int worker_serve(struct worker *worker, int timeout_ms);
+/* Ends its thread, if it has one. */
 void worker_free(struct worker *worker);
 
 /* The TUN queue and the sockets of a device, open. By the control thread. */
