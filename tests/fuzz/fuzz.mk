@@ -2,7 +2,7 @@
 # libFuzzer targets, tests/fuzz/fuzz_NAME.c: built by clang with all sources of the tree.
 
 FUZZ         ?=
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 FUZZ_CC      ?= clang-14
 FUZZ_FLAGS   := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                 -fno-sanitize-recover=undefined
@@ -13,10 +13,10 @@ FUZZ_OBJS    := $(LIB_SRCS:%.c=$(BUILD)/fuzz/obj/%.o) $(ENGINE_SRCS:%.c=$(BUILD)
                 $(BUILD)/fuzz/obj/wireguard_lib.o
 
 .PHONY: fuzz-bins fuzz check-fuzz
-fuzz: deps fuzz-bins ## fuzz every parser FUZZ_SECONDS=60 each; FUZZ=hello for one
+fuzz: deps fuzz-bins ## fuzz every target FUZZ_SECONDS=600 each; FUZZ=hello for one
 	$(Q)tests/fuzz/run $(BUILD) $(BUILD)/fuzz/fuzz.tap $(FUZZ_SECONDS) $(FUZZ)
 
-check-fuzz: deps fuzz-bins ## the kept corpus, and every parser fuzzed for 15 s
+check-fuzz: deps fuzz-bins ## the kept corpus, and every target fuzzed for 15 s
 	$(Q)tests/fuzz/run $(BUILD) $(CHECK)/fuzz.tap 15 $(FUZZ)
 
 fuzz-bins: $(FUZZ_BINS)
