@@ -253,9 +253,13 @@ static int set_port(struct device *device, uint16_t port)
 	uint16_t before = device->port;
 	int rc;
 
-	if (port && port == device->port)
+	if (port && port == device->port && device->up == device->link_up)
 		return 0;
 	if (!device->up) {
+		/* Told now: when the link comes up there is nobody to tell. */
+		rc = udp_probe(port);
+		if (rc)
+			return rc;
 		device->port = port;
 		return device_set_up(device, device->link_up);
 	}

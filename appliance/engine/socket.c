@@ -120,6 +120,11 @@ static int port_probe(uint16_t *port)
 	return rc;
 }
 
+int udp_probe(uint16_t port)
+{
+	return port_probe(&port);
+}
+
 static void offload_probe(struct udp *udp)
 {
 	const int fd[2] = { udp->fd4, udp->fd6 };

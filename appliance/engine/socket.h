@@ -39,6 +39,8 @@ struct udp {
  */
 int udp_open(uint16_t *port, uint32_t fwmark, struct udp *ret_udp, int n);
 void udp_close(struct udp *udp, int n);
+/* 0, or with what udp_open() would fail at this port now. */
+int udp_probe(uint16_t port);
 int udp_set_fwmark(const struct udp *udp, int n, uint32_t fwmark);
 
 enum {
