@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # TCP through two gateways, beside the bare engine between the same two.
 
-bench throughput "TCP from host to host: filter alone, data plane with everything on; beside the bare engine"
+bench throughput "TCP from host to host: filter alone, data plane with everything on; beside the bare engine; netpas-wg beside it"
 
 _listens() {
 	[[ $(lab_in "$1" ss -Hltn "sport = :$2") ]]
@@ -77,28 +77,44 @@ _pair_down() {
 		lab_stop $g netpasd
 	done
 }
+# _pair_gbps ENGINE off|auto: with this engine on both gateways, started anew.
+_pair_gbps() {
+	local ENGINE=$1
+	_pair_up "$2" || return
+	engine=$(status fra-a .engine)
+	[[ $ENGINE != netpas ]] || lab_in fra-a pgrep -x netpas-wg >/dev/null || return
+	values[$1-$2]+="$(_gbps) "
+	_pair_down
+}
 throughput() {
-	local off=() auto=() bare=() engine=user RELAYS=2 POPS=(pop1 pop2)
+	local bare=() own plane engine=user RELAYS=2 POPS=(pop1 pop2) engines=("$ENGINE")
+	local -A values=() name=([off]=appliance [auto]=dataplane) with=([off]="dataplane: off"
+		[auto]="dataplane: auto, two relays, eight paths probed")
 	local how="iperf3, one TCP stream, host to host over router, gateway, Internet, gateway, router; in turn with the baseline"
+	[[ $ENGINE = netpas ]] || engines+=(netpas)
 	topology_network
 	lab_poweroff fra-b
 	lab_poweroff sin-b
 	for _ in $(seq "$TRIALS"); do
-		_pair_up off || return
-		engine=$(status fra-a .engine)
-		off+=("$(_gbps)")
-		_pair_down || return
-		_pair_up auto || return
-		auto+=("$(_gbps)")
-		_pair_down || return
+		for own in "${engines[@]}"; do
+			for plane in off auto; do
+				_pair_gbps "$own" $plane || return
+			done
+		done
+		engine=$ENGINE
 		_bare_up || return
 		bare+=("$(_gbps)")
 		_bare_down
 	done
 	bare=$(printf '%s\n' "${bare[@]}" | array)
-	engine="the bare engine ($engine) between the same gateways, static routes, no filter"
-	result throughput_appliance Gbit/s "$how; dataplane: off" \
-		"$(printf '%s\n' "${off[@]}" | array)" "$engine" "$bare"
-	result throughput_dataplane Gbit/s "$how; dataplane: auto, two relays, eight paths probed" \
-		"$(printf '%s\n' "${auto[@]}" | array)" "$engine" "$bare"
+	[[ $ENGINE = kernel ]] || engine=wireguard-go
+	for plane in off auto; do
+		result "throughput_${name[$plane]}" Gbit/s "$how; ${with[$plane]}" \
+			"$(array <<<"${values[$ENGINE-$plane]}")" \
+			"the bare engine ($engine) between the same gateways, static routes, no filter" "$bare"
+		[[ $ENGINE = netpas ]] ||
+			result "throughput_${name[$plane]}_netpas_wg" Gbit/s "$how; ${with[$plane]}; netpas-wg" \
+				"$(array <<<"${values[netpas-$plane]}")" "the same with $engine" \
+				"$(array <<<"${values[$ENGINE-$plane]}")"
+	done
 }
