@@ -20,9 +20,9 @@
 
 enum {
 	EVENTS = 64,
-	TX_PACKETS = 64,      /* no further frame is read when a batch has as many */
-	TX_BYTES = 65536,     /* or as many bytes */
-	TX_AREA = 512 * 1024, /* of which the last frame may take the rest */
+	TX_PACKETS = 256,      /* no further frame is read when a batch has as many */
+	TX_BYTES = 256 * 1024, /* or as many bytes */
+	TX_AREA = 768 * 1024,  /* of which the last frame may take the rest */
 	TX_ALL = TX_PACKETS + SEGMENT_MAX,
 	RX_ALL = UDP_RX_BATCH * UDP_SEND_SEGMENTS,
 	SEND_PATIENCE_MS = 5, /* for room in a socket's buffer */
