@@ -347,10 +347,8 @@ void peer_handle_timers(struct peer *peer, uint64_t now_ns)
 		handshake_initiate(peer, true, now_ns);
 	else if (actions & TIMERS_NEW_HANDSHAKE)
 		handshake_initiate(peer, false, now_ns);
-	if (actions & TIMERS_KEEPALIVE) {
+	if (actions & TIMERS_KEEPALIVE)
 		peer_send_keepalive(peer, now_ns);
-		timers_keepalive_sent(&peer->timers, now_ns);
-	}
 	peer_schedule(peer, now_ns);
 }
 

@@ -30,12 +30,8 @@ void timers_sent(struct timers *timers, bool data, uint64_t now_ns)
 void timers_received(struct timers *timers, bool data, uint64_t now_ns)
 {
 	set(&timers->unanswered_ns, 0);
-	if (data) {
-		if (!get(&timers->unacked_ns))
-			set(&timers->unacked_ns, now_ns);
-		else if (!atomic_load_explicit(&timers->unacked_more, memory_order_relaxed))
-			atomic_store_explicit(&timers->unacked_more, true, memory_order_relaxed);
-	}
+	if (data && !get(&timers->unacked_ns))
+		set(&timers->unacked_ns, now_ns);
 	set(&timers->traversed_ns, now_ns);
 }
 
@@ -43,12 +39,6 @@ bool timers_may_initiate(const struct timers *timers, uint64_t now_ns)
 {
 	return !timers->initiation_sent_ns ||
 	       now_ns >= timers->initiation_sent_ns + REKEY_TIMEOUT_S * TIMERS_S;
-}
-
-void timers_keepalive_sent(struct timers *timers, uint64_t now_ns)
-{
-	if (atomic_exchange(&timers->unacked_more, false))
-		set(&timers->unacked_ns, now_ns);
 }
 
 void timers_initiation_sent(struct timers *timers, uint64_t now_ns)
@@ -76,7 +66,6 @@ void timers_stop(struct timers *timers)
 	set(&timers->unanswered_ns, 0);
 	set(&timers->unacked_ns, 0);
 	set(&timers->traversed_ns, 0);
-	atomic_store_explicit(&timers->unacked_more, false, memory_order_relaxed);
 	atomic_store_explicit(&timers->last_minute, false, memory_order_relaxed);
 	timers->initiation_sent_ns = 0;
 	timers->retry_ns = 0;

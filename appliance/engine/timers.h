@@ -43,7 +43,6 @@ struct timers {
 	/* Written by workers. */
 	_Atomic uint64_t unanswered_ns; /* data sent, nothing authentic received since */
 	_Atomic uint64_t unacked_ns;	/* data received, nothing authentic sent since */
-	_Atomic bool unacked_more;	/* and more data while that ran */
 	_Atomic uint64_t traversed_ns;	/* something authentic, either way */
 	_Atomic bool
 		last_minute; /* a handshake was asked for as the receiving key is about to end */
@@ -63,8 +62,6 @@ void timers_received(struct timers *timers, bool data, uint64_t now_ns);
 
 /* By the control thread. */
 void timers_initiation_sent(struct timers *timers, uint64_t now_ns);
-/* After the keepalive that was due: data that came while it was awaited wants another. */
-void timers_keepalive_sent(struct timers *timers, uint64_t now_ns);
 void timers_handshake_complete(struct timers *timers);
 void timers_session_derived(struct timers *timers, uint64_t now_ns);
 void timers_stop(struct timers *timers);
