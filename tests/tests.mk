@@ -11,15 +11,17 @@ UNIT_BINS  := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 # Built before: what lanes have in common.
 LANES      := netns -- lint unit config formats bpf san fuzz vm -- image
 SUITES     := $(filter-out --,$(LANES))
+# What takes too long for a lane: one after the other, alone.
+LONG       := interop updates
 .PHONY: check-lanes check-all
 check-lanes: deps programs lab-tools netns-bins
 	$(Q)rm -rf $(CHECK) && mkdir -p $(CHECK)
 	$(Q)tests/lanes $(CHECK) $(LANES)
-check: check-lanes ## all tests but check-updates
+check: check-lanes ## all tests but the long ones
 	$(Q)tests/tally $(SUITES:%=$(CHECK)/%.tap)
-check-all: check-lanes ## all tests: then check-updates, alone
-	$(Q)$(MAKE) --no-print-directory check-updates || :
-	$(Q)tests/tally $(SUITES:%=$(CHECK)/%.tap) $(CHECK)/updates.tap
+check-all: check-lanes ## all tests: then the long ones, check-interop and check-updates
+	$(Q)for suite in $(LONG); do $(MAKE) --no-print-directory check-$$suite || :; done
+	$(Q)tests/tally $(patsubst %,$(CHECK)/%.tap,$(SUITES) $(LONG))
 
 unit-bins: $(UNIT_BINS)
 $(UNIT_BINS): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libnetpas.a
