@@ -10,6 +10,7 @@ bench upgrade_power_cuts "of 100 power cuts at random moments of an upgrade, how
 # One gateway at either end, so that nobody else carries the packet.
 boot_to_forwarding() {
 	local disk node times=() shares=() i from
+	LAB_TIME_SCALE=10 # the lab's own is for what runs here
 	# shellcheck source-path=SCRIPTDIR/../image
 	. "$(dirname "${BASH_SOURCE[0]}")/../image/sites.sh"
 	disk=$(image_file qcow2) || return
