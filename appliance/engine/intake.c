@@ -48,12 +48,14 @@ static void close_all(const int *fds, int n)
 /* The descriptors of a message; -errno, then there are none. */
 static int receive_fds(int fd, int fds[static FDS_MAX])
 {
-	char byte, control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	char byte;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
+			      /* CMSG_SPACE may have room for one more than there is in fds. */
+			      .msg_controllen = CMSG_LEN(FDS_MAX * sizeof(int)) };
 	const ssize_t len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int n = 0;
 
@@ -241,7 +243,7 @@ static int receive_int(int fd, int *ret_value)
 
 static int send_fds(int fd, const int *fds, int n)
 {
-	char control[CMSG_SPACE(FDS_MAX * sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))] = { 0 };
 	char byte = 1;
 	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = { .msg_iov = &iov,
