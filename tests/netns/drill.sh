@@ -30,7 +30,8 @@ faults_of() {
 }
 no_faults() {
 	local until now
-	until=$(($(faults_of "$1")))
+	until=$(faults_of "$1") && [[ $until ]] || return
+	until=$((until))
 	now=$(awk '{ printf "%.0f", $1 * 1e9 }' /proc/uptime)
 	((until == 0 || until < now)) && return
 	echo "until $until, and it is $now"
