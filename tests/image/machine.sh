@@ -184,17 +184,30 @@ machine_reset() {
 	_machine_forget "$1"
 }
 
+# machine_pause NAME: it stands still, its clock too, and costs nothing, until machine_resume NAME.
+machine_pause() {
+	_machine_forget "$1"
+	machine_qmp "$1" stop >/dev/null
+}
+machine_resume() {
+	machine_qmp "$1" cont >/dev/null
+}
+
 # machine_qmp NAME COMMAND [JSON]: to qemu; prints its answer.
 machine_qmp() {
 	"$MACHINE_HOME/qmp" "$MACHINE_RUN/$1.qmp" "${@:2}"
 }
 
-# machine_run NAME COMMAND...: by SSH, for two minutes at most. One connection serves all commands.
+# machine_run NAME COMMAND...: by SSH, for two minutes at most. One connection serves all commands; while a machine
+# that is on has none, two minutes are tried to make it.
 machine_run() {
-	local name=$1
+	local name=$1 deadline=$((SECONDS + 120))
 	shift
 	[[ ${LAB_PID[$name]:-} ]] || return 125
-	[[ -S $MACHINE_RUN/$name.ssh ]] || _machine_ssh "$name" -MNf >/dev/null 2>&1 || return 125
+	until [[ -S $MACHINE_RUN/$name.ssh ]] || _machine_ssh "$name" -MNf >/dev/null 2>&1; do
+		((SECONDS < deadline)) || return 125
+		sleep "$LAB_POLL"
+	done
 	_machine_ssh "$name" -- "$(printf '%q ' "$@")"
 }
 
@@ -202,7 +215,7 @@ _machine_ssh() {
 	local name=$1
 	shift
 	nsenter --net="/proc/${LAB_PID[switch]}/ns/net" timeout -k 5 "${MACHINE_TIMEOUT:-120}" \
-		ssh -F none -i "$LAB_DIR/id" -o BatchMode=yes -o ConnectTimeout=10 -o LogLevel=ERROR \
+		ssh -F none -i "$LAB_DIR/id" -o BatchMode=yes -o ConnectTimeout=60 -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
 		-o ServerAliveInterval=5 -o ServerAliveCountMax=6 \
 		-o "ControlPath=$MACHINE_RUN/$name.ssh" "root@${MACHINE_ADDRESS[$name]}" "$@"

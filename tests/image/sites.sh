@@ -181,15 +181,18 @@ sites_started() {
 	echo "# $1 answers $(machine_age "$1") s after it was switched on, $(machine_work "$1") s of them at work"
 }
 
-# sites_on COMMAND...: switch all on; the command gets the name of each, to wait until it answers. Three start at
-# a time: all have to share two CPUs, and a machine that starts too slowly gives units of its own up.
+# sites_on COMMAND...: switch all on; the command gets the name of each, to wait until it answers. Two start at
+# a time, and who has started stands still until all have: all have to share two CPUs, and a machine that starts too
+# slowly gives units of its own up.
 sites_on() {
 	local i
-	for i in "${!NODES[@]}"; do
-		machine_on "${NODES[i]}" || return
-		((i < 2)) || "$@" "${NODES[i - 2]}" || return
+	for ((i = 0; i <= ${#NODES[@]}; i++)); do
+		((i == ${#NODES[@]})) || machine_on "${NODES[i]}" || return
+		((i == 0)) || { "$@" "${NODES[i - 1]}" && machine_pause "${NODES[i - 1]}"; } || return
 	done
-	"$@" "${NODES[-2]}" && "$@" "${NODES[-1]}"
+	for i in "${NODES[@]}"; do
+		machine_resume "$i" || return
+	done
 }
 
 sites_answer() {
