@@ -198,8 +198,8 @@ machine_qmp() {
 	"$MACHINE_HOME/qmp" "$MACHINE_RUN/$1.qmp" "${@:2}"
 }
 
-# machine_run NAME COMMAND...: by SSH, for two minutes at most. One connection serves all commands; while a machine
-# that is on has none, two minutes are tried to make it.
+# machine_run NAME COMMAND...: by SSH, for two minutes at most. One connection serves all commands; to make it, where
+# there is none and the machine is on, is tried for two more.
 machine_run() {
 	local name=$1 deadline=$((SECONDS + 120))
 	shift

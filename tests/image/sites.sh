@@ -185,10 +185,12 @@ sites_started() {
 # a time, and who has started stands still until all have: all have to share two CPUs, and a machine that starts too
 # slowly gives units of its own up.
 sites_on() {
-	local i
-	for ((i = 0; i <= ${#NODES[@]}; i++)); do
-		((i == ${#NODES[@]})) || machine_on "${NODES[i]}" || return
-		((i == 0)) || { "$@" "${NODES[i - 1]}" && machine_pause "${NODES[i - 1]}"; } || return
+	local i next
+	machine_on "${NODES[0]}" || return
+	for i in "${!NODES[@]}"; do
+		next=${NODES[i + 1]:-}
+		[[ ! $next ]] || machine_on "$next" || return
+		"$@" "${NODES[i]}" && machine_pause "${NODES[i]}" || return
 	done
 	for i in "${NODES[@]}"; do
 		machine_resume "$i" || return
