@@ -206,7 +206,7 @@ machine_run() {
 	[[ ${LAB_PID[$name]:-} ]] || return 125
 	until [[ -S $MACHINE_RUN/$name.ssh ]] || _machine_ssh "$name" -MNf >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 125
-		sleep "$LAB_POLL"
+		sleep 1
 	done
 	_machine_ssh "$name" -- "$(printf '%q ' "$@")"
 }

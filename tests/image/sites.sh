@@ -17,7 +17,7 @@
 # IMAGE: the directory with the image's formats (build/image).
 
 LAB_TIME_SCALE=${LAB_TIME_SCALE:-10}
-LAB_POLL=${LAB_POLL:-0.2} # an answer costs an emulated machine as long
+LAB_POLL=${LAB_POLL:-200} LAB_POLL_MAX=${LAB_POLL_MAX:-2000} # an answer costs an emulated machine 200 ms
 RELAYS=1
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/topology.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/machine.sh"

@@ -30,8 +30,9 @@ export LC_ALL=C
 # How much longer everything takes here than on bare metal: deadlines, and intervals whose missing
 # means death, are that much longer. 1 unless the host is an emulator.
 LAB_TIME_SCALE=${LAB_TIME_SCALE:-1}
-# Seconds between two looks of lab_wait.
-LAB_POLL=${LAB_POLL:-0.02}
+# Milliseconds between two looks of lab_wait, at first and at most.
+LAB_POLL=${LAB_POLL:-20}
+LAB_POLL_MAX=${LAB_POLL_MAX:-250}
 
 declare -A LAB_PID    # node -> its pid 1, in the lab's pid namespace
 declare -A LAB_BRIDGE # node -> its bridge device, where it is a switch
@@ -316,17 +317,21 @@ lab_event() {
 }
 
 # lab_wait DESCRIPTION SECONDS COMMAND...: until the command succeeds; complains and fails if it
-# does not in time. The command's output is thrown away.
+# does not in time. The command's output is thrown away. Who has waited long looks more seldom, as each
+# look takes time from what it waits for: what it finds is late by a sixteenth of the wait.
 lab_wait() {
-	local what=$1 deadline
-	deadline=$(($(date +%s%3N) + $2 * 1000 * LAB_TIME_SCALE))
+	local what=$1 begin=${EPOCHREALTIME/./} limit=$(($2 * 1000 * LAB_TIME_SCALE)) waited pause
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		if (($(date +%s%3N) > deadline)); then
+		waited=$(((${EPOCHREALTIME/./} - begin) / 1000))
+		if ((waited > limit)); then
 			echo "# waited in vain for: $what" >&2
 			return 1
 		fi
-		sleep "$LAB_POLL"
+		pause=$((waited / 16))
+		pause=$((pause < LAB_POLL ? LAB_POLL : pause > LAB_POLL_MAX ? LAB_POLL_MAX : pause))
+		printf -v pause %d.%03d $((pause / 1000)) $((pause % 1000))
+		sleep "$pause"
 	done
 }
 
