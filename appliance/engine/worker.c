@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ enum {
 	TX_AREA = 768 * 1024,  /* of which the last frame may take the rest */
 	TX_ALL = TX_PACKETS + SEGMENT_MAX,
 	RX_ALL = UDP_RX_BATCH * UDP_SEND_SEGMENTS,
+	BULK_PACKETS = 32,    /* where a batch has as many, the next one is not far */
+	LINGER_US = 100,      /* for it */
 	SEND_PATIENCE_MS = 5, /* for room in a socket's buffer */
 	KINDS = 4,
 };
@@ -42,6 +45,7 @@ struct worker {
 	int number;
 	int epoll_fd, stop_fd;
 	bool started;
+	bool bulk; /* the last events brought a batch of BULK_PACKETS */
 	pthread_t thread;
 	struct aead *aead;
 	struct unreachable *unreachable;
@@ -235,6 +239,7 @@ static void transmit(struct worker *worker, struct device *device)
 		;
 	for (size_t i = 0; i < n;)
 		i = number_run(worker, i, n);
+	worker->bulk |= n >= BULK_PACKETS;
 	if (n)
 		aead_seal(worker->aead, worker->tx, n);
 	for (size_t i = 0; i < n;)
@@ -354,6 +359,7 @@ static void receive(struct worker *worker, struct device *device, int fd)
 				worker, device, &entries[i], (uint8_t)i, entries[i].data + at,
 				left < entries[i].size ? left : entries[i].size, n, now_ns);
 		}
+	worker->bulk |= n >= BULK_PACKETS;
 	if (!n)
 		return;
 	aead_open(worker->aead, worker->in, n);
@@ -402,6 +408,7 @@ int worker_serve(struct worker *worker, int timeout_ms)
 	struct epoll_event events[EVENTS];
 	int n = epoll_wait(worker->epoll_fd, events, EVENTS, timeout_ms);
 
+	worker->bulk = false;
 	for (int i = 0; i < n; i++) {
 		retire_enter(retire, worker->number);
 		if (events[i].data.u64 != UINT64_MAX)
@@ -411,13 +418,32 @@ int worker_serve(struct worker *worker, int timeout_ms)
 	return n;
 }
 
+/*
+ * A worker that sleeps between two batches lets its CPU sleep as well, and to wake both costs them and the sender
+ * more than to look again. Whoever else wants the CPU goes first.
+ */
+static void linger(struct worker *worker)
+{
+	uint64_t until = runtime_now() + LINGER_US * 1000ull;
+
+	while (runtime_now() < until && !atomic_load(&worker->runtime->workers_stop)) {
+		if (worker_serve(worker, 0) <= 0)
+			(void)sched_yield(); /* never fails */
+		else if (worker->bulk)
+			until = runtime_now() + LINGER_US * 1000ull;
+	}
+}
+
 static void *worker_run(void *data)
 {
 	struct worker *worker = data;
 
 	(void)sandbox_thread(); /* what has none to give up stays as it is */
-	while (!atomic_load(&worker->runtime->workers_stop))
+	while (!atomic_load(&worker->runtime->workers_stop)) {
 		(void)worker_serve(worker, -1); /* interrupted: again */
+		if (worker->bulk)
+			linger(worker);
+	}
 	return NULL;
 }
 
