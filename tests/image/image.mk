@@ -3,7 +3,7 @@
 # than build/image, which is built if it is missing or older than what is in it. In no check: powercuts, which takes
 # an hour.
 IMAGE_TESTS := formats pair
-IMAGE_LONG  := upgrade
+IMAGE_LONG  := upgrade rolling
 IMAGE_SUITE ?= image
 
 .PHONY: check-built check-image check-updates
