@@ -25,6 +25,7 @@ enum {
 	TX_BYTES = 256 * 1024, /* or as many bytes */
 	TX_AREA = 768 * 1024,  /* of which the last frame may take the rest */
 	TX_ALL = TX_PACKETS + SEGMENT_MAX,
+	TX_UNSENT = 16, /* or as many frames are left behind: to stage one may take 47 copies */
 	RX_ALL = UDP_RX_BATCH * UDP_SEND_SEGMENTS,
 	BULK_PACKETS = 32,    /* where a batch has as many, the next one is not far */
 	LINGER_US = 100,      /* for it */
@@ -45,7 +46,8 @@ struct worker {
 	int number;
 	int epoll_fd, stop_fd;
 	bool started;
-	bool bulk; /* the last events brought a batch of BULK_PACKETS */
+	bool bulk;	/* the last events brought a batch of BULK_PACKETS */
+	bool impatient; /* a wait of this batch was in vain */
 	pthread_t thread;
 	struct aead *aead;
 	struct unreachable *unreachable;
@@ -115,9 +117,15 @@ static void refuse_frame(struct worker *worker, const struct device *device, siz
 		(void)tun_write(device->tun.fd[worker->number], iov, 2);
 }
 
-/* One frame read into the batch. False: no more to read now. */
-static bool read_frame(struct worker *worker, struct device *device, size_t *n, size_t *used,
-		       uint64_t now_ns)
+enum frame {
+	FRAME_NONE,   /* there is no more to read now */
+	FRAME_UNSENT, /* refused, dropped, or waits for a session */
+	FRAME_SENT,
+};
+
+/* One frame read into the batch. */
+static enum frame read_frame(struct worker *worker, struct device *device, size_t *n, size_t *used,
+			     uint64_t now_ns)
 {
 	struct virtio_net_hdr header;
 	struct segment_plan plan;
@@ -127,26 +135,26 @@ static bool read_frame(struct worker *worker, struct device *device, size_t *n, 
 	uint8_t ecn;
 
 	if (len <= 0)
-		return false;
+		return FRAME_NONE;
 	peer = allowed_ips_find_dst(
 		atomic_load_explicit(&device->allowed_ips, memory_order_acquire), worker->frame,
 		(size_t)len);
 	if (!peer || !atomic_load_explicit(&peer->endpoint, memory_order_relaxed)) {
 		refuse_frame(worker, device, (size_t)len, now_ns);
-		return true;
+		return FRAME_UNSENT;
 	}
 	if (segment_plan(&header, worker->frame, (size_t)len,
 			 (uint32_t)atomic_load_explicit(&device->mtu, memory_order_relaxed), &plan))
-		return true;
+		return FRAME_UNSENT;
 	if (plan.total > TX_AREA - *used || *n + plan.count > TX_ALL)
-		return true;
+		return FRAME_UNSENT;
 	ecn = packet_ecn(worker->frame);
 	segment_split(&plan, worker->frame, worker->out + *used, worker->tx + *n);
 	keypair = atomic_load_explicit(&peer->current, memory_order_acquire);
 	if (!keypair_sends(keypair, now_ns)) {
 		for (size_t i = 0; i < plan.count; i++)
 			peer_stage(peer, &worker->tx[*n + i]);
-		return true;
+		return FRAME_UNSENT;
 	}
 	for (size_t i = 0; i < plan.count; i++) {
 		worker->tx[*n + i].owner = keypair;
@@ -155,7 +163,7 @@ static bool read_frame(struct worker *worker, struct device *device, size_t *n, 
 	}
 	*n += plan.count;
 	*used += plan.total;
-	return true;
+	return FRAME_SENT;
 }
 
 /* Packets from `first` on with one session: the counters are taken at once. */
@@ -181,6 +189,10 @@ static size_t number_run(struct worker *worker, size_t first, size_t n)
 	return end;
 }
 
+/*
+ * What finds no room is lost. A batch waits in vain once at most: it has up to TX_PACKETS runs, and other interfaces
+ * wait with it.
+ */
 static void send_patiently(struct worker *worker, struct device *device, struct endpoint *to,
 			   uint8_t ecn, const uint8_t *data, size_t len, size_t size)
 {
@@ -192,8 +204,10 @@ static void send_patiently(struct worker *worker, struct device *device, struct 
 	while (len && udp_send(udp, to, ecn, data, len, size, &sent) == -EAGAIN) {
 		data += sent;
 		len -= sent;
-		if (poll(&room, 1, SEND_PATIENCE_MS) <= 0)
+		if (worker->impatient || poll(&room, 1, SEND_PATIENCE_MS) <= 0) {
+			worker->impatient = true;
 			return;
+		}
 	}
 }
 
@@ -234,12 +248,16 @@ static void transmit(struct worker *worker, struct device *device)
 {
 	uint64_t now_ns = runtime_now();
 	size_t n = 0, used = 0;
+	enum frame frame = FRAME_SENT;
 
-	while (n < TX_PACKETS && used < TX_BYTES && read_frame(worker, device, &n, &used, now_ns))
-		;
+	for (int unsent = 0; frame && n < TX_PACKETS && used < TX_BYTES && unsent < TX_UNSENT;) {
+		frame = read_frame(worker, device, &n, &used, now_ns);
+		unsent += frame == FRAME_UNSENT;
+	}
 	for (size_t i = 0; i < n;)
 		i = number_run(worker, i, n);
 	worker->bulk |= n >= BULK_PACKETS;
+	worker->impatient = false;
 	if (n)
 		aead_seal(worker->aead, worker->tx, n);
 	for (size_t i = 0; i < n;)
