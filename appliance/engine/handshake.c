@@ -18,8 +18,7 @@ static void send_to(struct peer *peer, const void *message, size_t len, uint64_t
 		return;
 	to = endpoint->endpoint;
 	device_send(peer->device, &to, 0, message, len);
-	if (!endpoint_equal(&to, &endpoint->endpoint))
-		peer_set_endpoint(peer, &to);
+	peer_change_endpoint(peer, endpoint, &to);
 	atomic_fetch_add_explicit(&peer->tx_bytes, len, memory_order_relaxed);
 	timers_sent(&peer->timers, false, now_ns);
 }

@@ -75,18 +75,44 @@ static void endpoint_free(struct retired *retired)
 	free(retired);
 }
 
-void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint)
+static struct peer_endpoint *endpoint_new(const struct endpoint *endpoint)
 {
-	struct peer_endpoint *next = calloc(1, sizeof(*next)), *old;
+	struct peer_endpoint *next = calloc(1, sizeof(*next));
 
-	if (!next)
-		return;
-	next->endpoint = *endpoint;
-	old = atomic_exchange(&peer->endpoint, next);
+	if (next)
+		next->endpoint = *endpoint;
+	return next;
+}
+
+static void retire_endpoint(struct peer *peer, struct peer_endpoint *old)
+{
 	if (!old)
 		return;
 	old->retired.free = endpoint_free;
 	retire_add(&peer->device->runtime->retire, &old->retired);
+}
+
+void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint)
+{
+	struct peer_endpoint *next = endpoint_new(endpoint);
+
+	if (next)
+		retire_endpoint(peer, atomic_exchange(&peer->endpoint, next));
+}
+
+void peer_change_endpoint(struct peer *peer, struct peer_endpoint *from, const struct endpoint *to)
+{
+	struct peer_endpoint *next;
+
+	if (endpoint_equal(to, &from->endpoint))
+		return;
+	next = endpoint_new(to);
+	if (!next)
+		return;
+	if (atomic_compare_exchange_strong(&peer->endpoint, &from, next))
+		retire_endpoint(peer, from);
+	else
+		free(next);
 }
 
 static struct staged *staged_take(struct peer *peer)
@@ -264,8 +290,7 @@ static void send_one(struct peer *peer, struct keypair *keypair, struct staged *
 	struct endpoint to = endpoint->endpoint;
 
 	device_send(peer->device, &to, ecn, staged->bytes, len);
-	if (!endpoint_equal(&to, &endpoint->endpoint))
-		peer_set_endpoint(peer, &to);
+	peer_change_endpoint(peer, endpoint, &to);
 	atomic_fetch_add_explicit(&peer->tx_bytes, len, memory_order_relaxed);
 	timers_sent(&peer->timers, packet->len, now_ns);
 }
@@ -327,7 +352,7 @@ static void clear_source(struct peer *peer)
 		struct endpoint copy = endpoint->endpoint;
 
 		endpoint_clear_src(&copy);
-		peer_set_endpoint(peer, &copy);
+		peer_change_endpoint(peer, endpoint, &copy);
 	}
 }
 

@@ -80,6 +80,8 @@ void peer_free(struct peer *peer);
 /* By any thread. */
 void peer_notify(struct peer *peer, enum peer_event event);
 void peer_set_endpoint(struct peer *peer, const struct endpoint *endpoint);
+/* Only if it is still `from`: by who read that, and did not learn of another one since. */
+void peer_change_endpoint(struct peer *peer, struct peer_endpoint *from, const struct endpoint *to);
 /* Copies; drops the oldest beyond PEER_STAGED_MAX. */
 void peer_stage(struct peer *peer, const struct packet *packet);
 /* A packet came under next_keypair: it is the current one now. */

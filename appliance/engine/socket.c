@@ -413,16 +413,12 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 	if (fd < 0)
 		return -EAFNOSUPPORT;
 	while (left) {
-		bool segmented = udp->gso && left > size;
+		bool segmented = udp->gso && left > size && size <= UDP_DATAGRAM_MAX;
 
 		n = segmented ? send_segmented(fd, to, ecn, at, left, size)
 			      : send_singly(fd, to, ecn, at, left, size);
 		if (n == -EINTR)
 			continue;
-		if (source_gone((int)n) && has_src(to)) {
-			endpoint_clear_src(to);
-			continue;
-		}
 		/*
 		 * EIO: before 6.11, of a device without checksums. EINVAL, later EMSGSIZE: a segment
 		 * above its MTU; the next may be smaller.
@@ -431,6 +427,10 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 			if (n == -EIO)
 				udp->gso = false;
 			n = send_singly(fd, to, ecn, at, left, size);
+		}
+		if (source_gone((int)n) && has_src(to)) {
+			endpoint_clear_src(to);
+			continue;
 		}
 		if (n < 0)
 			break;

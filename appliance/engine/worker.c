@@ -235,8 +235,7 @@ static size_t send_run(struct worker *worker, struct device *device, size_t firs
 		return end;
 	to = endpoint->endpoint;
 	send_patiently(worker, device, &to, worker->tx_ecn[first], data, len, size);
-	if (!endpoint_equal(&to, &endpoint->endpoint))
-		peer_set_endpoint(peer, &to);
+	peer_change_endpoint(peer, endpoint, &to);
 	atomic_fetch_add_explicit(&peer->tx_bytes, len, memory_order_relaxed);
 	timers_sent(&peer->timers, true, now_ns);
 	if (keypair_sent_enough(keypair, now_ns))

@@ -148,6 +148,19 @@ static void test_source_gone(void **state)
 	assert_int_equal(ntohs(from.in.sin_port), port_a);
 }
 
+/* Longer than UDP carries, in an interface with such an MTU: lost, and nothing goes on for ever. */
+static void test_too_long(void **state)
+{
+	struct endpoint to = at(AF_INET, "127.0.0.1", port_b);
+	static const uint8_t two[2 * 65520];
+	size_t sent = 1;
+
+	(void)state;
+	assert_int_equal(udp_send(&a, &to, 0, two, sizeof(two), 65520, &sent), -EMSGSIZE);
+	assert_int_equal(sent, 0);
+	assert_true(a.gso);
+}
+
 static void test_ports(void **state)
 {
 	struct udp workers[3], other;
@@ -209,6 +222,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_source_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_buffers),
