@@ -205,7 +205,8 @@ void handshake_receive(struct runtime_message *message, bool under_load, uint64_
 
 	memcpy(&type, message->bytes, sizeof(type));
 	type = le32toh(type);
-	if (!device->identity.set || !message_is_handshake(type, message->len))
+	/* It may have gone down since. */
+	if (!device->up || !device->identity.set || !message_is_handshake(type, message->len))
 		return;
 	if (type == MESSAGE_COOKIE) {
 		struct message_cookie reply;

@@ -253,6 +253,7 @@ void peer_expire_keys(struct peer *peer)
 	if (next)
 		atomic_store(&next->dead, true);
 	pthread_mutex_unlock(&peer->lock);
+	peer->timers.initiation_sent_ns = 0; /* of the other key: the next may begin at once */
 	if (peer->handshake.local_index)
 		device_release_index(peer->device, peer->handshake.local_index);
 	noise_handshake_clear(&peer->handshake);
@@ -379,5 +380,6 @@ void peer_handle_timers(struct peer *peer, uint64_t now_ns)
 
 void peer_schedule(struct peer *peer, uint64_t now_ns)
 {
-	runtime_heap_update(peer->device->runtime, peer, timers_deadline(&peer->timers, now_ns));
+	runtime_heap_update(peer->device->runtime, peer,
+			    peer->device->up ? timers_deadline(&peer->timers, now_ns) : UINT64_MAX);
 }
