@@ -252,8 +252,16 @@ static void link_told(const struct link_news *news, void *data)
 
 static void netlink_ready(struct runtime *runtime)
 {
-	if (link_read(runtime->netlink_fd, link_told, runtime) == -ENOBUFS)
-		(void)link_ask(runtime->netlink_fd);
+	if (link_read(runtime->netlink_fd, link_told, runtime) != -ENOBUFS)
+		return;
+	/* Some were lost. To ask tells of what there is; workers would look at the queues of what is not for ever. */
+	for (int i = 0; i < RUNTIME_DEVICES; i++) {
+		struct device *device = atomic_load(&runtime->devices[i]);
+
+		if (device && tun_gone(&device->tun))
+			device_free(device);
+	}
+	(void)link_ask(runtime->netlink_fd);
 }
 
 int runtime_watch(struct runtime *runtime, struct runtime_source *source, uint32_t events)

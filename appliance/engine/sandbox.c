@@ -29,9 +29,15 @@
 int sandbox_before(void)
 {
 	const struct rlimit none = { 0, 0 }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit files;
 
 	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0))
 		return -errno;
+	/* An interface has three descriptors a worker; what is polled has no limit of select(2). */
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files); /* fewer interfaces, then */
+	}
 	/* Where it is not allowed (a container) keys may be paged out: better than no tunnel. */
 	(void)setrlimit(RLIMIT_MEMLOCK, &all);
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);

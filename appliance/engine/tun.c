@@ -72,6 +72,13 @@ int tun_get_mtu(const struct tun *tun)
 	return rc ? rc : ifr.ifr_mtu;
 }
 
+bool tun_gone(const struct tun *tun)
+{
+	struct ifreq ifr = { 0 };
+
+	return ioctl(tun->fd[0], TUNGETIFF, &ifr) < 0 && errno == EBADFD;
+}
+
 int tun_open(const char *name, int queues, int mtu, struct tun *ret_tun)
 {
 	const short flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;

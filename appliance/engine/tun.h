@@ -27,6 +27,7 @@ int tun_open(const char *name, int queues, int mtu, struct tun *ret_tun);
 /* Queues that another process has opened so. Theirs when it fails. -EINVAL: they are none of one such device. */
 int tun_adopt(const int *fds, int queues, struct tun *ret_tun);
 void tun_close(struct tun *tun);
+bool tun_gone(const struct tun *tun);	/* deleted: its queues lead nowhere */
 int tun_get_mtu(const struct tun *tun); /* or -errno */
 
 /*

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct worker {
 	bool started;
 	bool bulk;	/* the last events brought a batch of BULK_PACKETS */
 	bool impatient; /* a wait of this batch was in vain */
+	sem_t confined; /* the thread has given up what it does not need */
 	pthread_t thread;
 	struct aead *aead;
 	struct unreachable *unreachable;
@@ -455,7 +457,8 @@ static void *worker_run(void *data)
 {
 	struct worker *worker = data;
 
-	(void)sandbox_thread(); /* what has none to give up stays as it is */
+	(void)sandbox_thread();		   /* what has none to give up stays as it is */
+	(void)sem_post(&worker->confined); /* nowhere near its limit */
 	while (!atomic_load(&worker->runtime->workers_stop)) {
 		(void)worker_serve(worker, -1); /* interrupted: again */
 		if (worker->bulk)
@@ -470,6 +473,7 @@ static void worker_release(struct worker *worker)
 		close(worker->epoll_fd);
 	if (worker->stop_fd >= 0)
 		close(worker->stop_fd);
+	sem_destroy(&worker->confined);
 	coalesce_free(worker->coalesce);
 	coalesce_free(worker->coalesce_tcp);
 	udp_rx_free(worker->rx);
@@ -494,6 +498,9 @@ int worker_start(struct worker *worker)
 	if (rc)
 		return rc;
 	worker->started = true;
+	/* The filter of calls comes next, and it refuses to give up capabilities. */
+	while (sem_wait(&worker->confined))
+		;
 	snprintf(name, sizeof(name), "wg-worker-%d", worker->number % TUN_QUEUES);
 	(void)pthread_setname_np(worker->thread, name); /* for the reader of top only */
 	return 0;
@@ -510,6 +517,7 @@ int worker_new(struct runtime *runtime, int number, const struct aead_provider *
 		return -ENOMEM;
 	worker->runtime = runtime;
 	worker->number = number;
+	sem_init(&worker->confined, 0, 0);
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	worker->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->aead = aead_new(provider);
