@@ -366,13 +366,21 @@ static void print_peer(FILE *out, const struct device *device, struct peer *peer
 	}
 }
 
-char *uapi_format(const struct device *device, size_t *ret_len)
+static ssize_t text_write(void *data, const char *bytes, size_t len)
 {
-	char *text = NULL;
-	FILE *out = open_memstream(&text, ret_len);
+	return text_append(data, bytes, len) ? 0 : (ssize_t)len;
+}
+
+int uapi_format(const struct device *device, struct text *text)
+{
+	const cookie_io_functions_t into_text = { .write = text_write };
+	FILE *out = fopencookie(text, "w", into_text);
+	char buffer[4096]; /* not the library's, which is not wiped */
+	int rc;
 
 	if (!out)
-		return NULL;
+		return -ENOMEM;
+	setvbuf(out, buffer, _IOFBF, sizeof(buffer));
 	if (device->identity.set)
 		print_key(out, "private_key", device->identity.private_key);
 	if (device->port)
@@ -381,9 +389,9 @@ char *uapi_format(const struct device *device, size_t *ret_len)
 		fprintf(out, "fwmark=%u\n", device->fwmark);
 	for (struct peer *peer = device->peers; peer; peer = peer->next)
 		print_peer(out, device, peer);
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	rc = ferror(out) ? -ENOMEM : 0;
+	if (fclose(out))
+		rc = -ENOMEM;
+	sodium_memzero(buffer, sizeof(buffer));
+	return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "engine/allowed_ips.h"
 #include "engine/message.h"
+#include "engine/text.h"
 
 struct device;
 
@@ -59,7 +60,7 @@ struct uapi_set {
 int uapi_set_parse(const char *text, size_t len, struct uapi_set *ret_set);
 void uapi_set_fini(struct uapi_set *set); /* wipes it too */
 
-/* The answer to a "get" without its errno; free() it after wiping. NULL: no memory. */
-char *uapi_format(const struct device *device, size_t *ret_len);
+/* The answer to a "get" without its errno, behind what `text` has. 0, or -ENOMEM: part of it may be there. */
+int uapi_format(const struct device *device, struct text *text);
 
 #endif

@@ -20,17 +20,14 @@
 
 enum {
 	CLIENTS_MAX = 64,
-	FIRST_ROOM = 4096,
 };
 
 struct client {
 	struct runtime_source source;
 	struct client *next;
 	struct uapi_server *server;
-	char *in;
-	size_t in_used, in_room;
-	char *out;
-	size_t out_used, out_sent;
+	struct text in, out;
+	size_t out_sent;
 };
 
 struct uapi_server {
@@ -43,13 +40,6 @@ struct uapi_server {
 	unsigned int n_clients;
 };
 
-static void wipe_free(char *text, size_t len)
-{
-	if (text)
-		sodium_memzero(text, len);
-	free(text);
-}
-
 static void client_free(struct client *client)
 {
 	struct uapi_server *server = client->server;
@@ -61,52 +51,28 @@ static void client_free(struct client *client)
 	server->n_clients--;
 	runtime_unwatch(server->device->runtime, &client->source);
 	close(client->source.fd);
-	wipe_free(client->in, client->in_room);
-	wipe_free(client->out, client->out_used);
+	text_free(&client->in);
+	text_free(&client->out);
 	free(client);
 }
 
-/* Memory that held a key is wiped, not just given back. */
-static int append(char **buffer, size_t *used, size_t *room, const char *text, size_t len)
-{
-	size_t wanted = *room ? *room : FIRST_ROOM;
-	char *larger;
-
-	while (wanted < *used + len)
-		wanted *= 2;
-	if (wanted != *room) {
-		larger = calloc(1, wanted);
-		if (!larger)
-			return -ENOMEM;
-		if (*used)
-			memcpy(larger, *buffer, *used);
-		wipe_free(*buffer, *room);
-		*buffer = larger;
-		*room = wanted;
-	}
-	memcpy(*buffer + *used, text, len);
-	*used += len;
-	return 0;
-}
-
-static int answer(struct client *client, const char *text, size_t len, int rc)
+/* What was asked for is in client->out before it, if anything was. */
+static int answer(struct client *client, int rc)
 {
 	char status[32];
-	size_t room = client->out_used;
 	int n = snprintf(status, sizeof(status), "errno=%d\n\n", rc);
 
-	rc = len ? append(&client->out, &client->out_used, &room, text, len) : 0;
-	return rc ? rc : append(&client->out, &client->out_used, &room, status, (size_t)n);
+	return text_append(&client->out, status, (size_t)n);
 }
 
 static int answer_get(struct client *client)
 {
-	size_t len = 0;
-	char *text = uapi_format(client->server->device, &len);
-	int rc = text ? answer(client, text, len, 0) : answer(client, NULL, 0, -ENOMEM);
+	size_t before = client->out.used;
+	int rc = uapi_format(client->server->device, &client->out);
 
-	wipe_free(text, len);
-	return rc;
+	if (rc)
+		client->out.used = before;
+	return answer(client, rc);
 }
 
 static int answer_set(struct client *client, const char *lines, size_t len)
@@ -118,7 +84,7 @@ static int answer_set(struct client *client, const char *lines, size_t len)
 		rc = device_apply(client->server->device, &set);
 		uapi_set_fini(&set);
 	}
-	return answer(client, NULL, 0, rc);
+	return answer(client, rc);
 }
 
 /* One request with its empty line; the errors of a line are answered, those of the framing end it. */
@@ -130,7 +96,7 @@ static int answer_request(struct client *client, const char *request, size_t len
 		return answer_get(client);
 	if (len >= sizeof(set) && !memcmp(request, set, sizeof(set) - 1))
 		return answer_set(client, request + sizeof(set) - 1, len - sizeof(set));
-	(void)answer(client, NULL, 0, -EINVAL);
+	(void)answer(client, -EINVAL);
 	return -EPROTO;
 }
 
@@ -138,17 +104,16 @@ static int answer_request(struct client *client, const char *request, size_t len
 static int answer_all(struct client *client)
 {
 	for (;;) {
-		char *end = client->in_used ? memmem(client->in, client->in_used, "\n\n", 2) : NULL;
+		char *end = client->in.used ? memmem(client->in.bytes, client->in.used, "\n\n", 2)
+					    : NULL;
 		size_t len;
 		int rc;
 
 		if (!end)
-			return client->in_used >= UAPI_REQUEST_MAX ? -E2BIG : 0;
-		len = (size_t)(end - client->in) + 2;
-		rc = answer_request(client, client->in, len);
-		sodium_memzero(client->in, len);
-		client->in_used -= len;
-		memmove(client->in, client->in + len, client->in_used);
+			return client->in.used >= UAPI_REQUEST_MAX ? -E2BIG : 0;
+		len = (size_t)(end - client->in.bytes) + 2;
+		rc = answer_request(client, client->in.bytes, len);
+		text_drop(&client->in, len);
 		if (rc)
 			return rc;
 	}
@@ -157,17 +122,16 @@ static int answer_all(struct client *client)
 /* 0, 1: more to send when there is room, -errno. */
 static int client_send(struct client *client)
 {
-	while (client->out_sent < client->out_used) {
-		ssize_t n = send(client->source.fd, client->out + client->out_sent,
-				 client->out_used - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (client->out_sent < client->out.used) {
+		ssize_t n = send(client->source.fd, client->out.bytes + client->out_sent,
+				 client->out.used - client->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
 			return errno == EAGAIN ? 1 : -errno;
 		client->out_sent += (size_t)n;
 	}
-	wipe_free(client->out, client->out_used);
-	client->out = NULL;
-	client->out_used = client->out_sent = 0;
+	text_free(&client->out);
+	client->out_sent = 0;
 	return 0;
 }
 
@@ -181,7 +145,7 @@ static int client_read(struct client *client)
 		return errno == EAGAIN ? 0 : -errno;
 	if (!n)
 		return -ECONNRESET;
-	rc = append(&client->in, &client->in_used, &client->in_room, part, (size_t)n);
+	rc = text_append(&client->in, part, (size_t)n);
 	sodium_memzero(part, (size_t)n);
 	return rc ? rc : answer_all(client);
 }
@@ -191,9 +155,9 @@ static void client_ready(struct runtime_source *source, uint32_t events)
 	struct client *client = (struct client *)source;
 	int rc = 0, waits = 0;
 
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !client->out_used)
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !client->out.used)
 		rc = client_read(client);
-	if (client->out_used) {
+	if (client->out.used) {
 		waits = client_send(client);
 		if (waits < 0)
 			rc = waits;
