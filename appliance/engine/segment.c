@@ -109,7 +109,9 @@ int segment_plan(const struct virtio_net_hdr *hdr, const uint8_t *frame, size_t 
 		return -EINVAL;
 	plan.partial = hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	if (plan.partial) {
-		if ((size_t)hdr->csum_start + hdr->csum_offset + 2 > len)
+		/* The sum is no part of the IP header. */
+		if (hdr->csum_start < (frame[0] >> 4 == 6 ? 40 : 20) ||
+		    (size_t)hdr->csum_start + hdr->csum_offset + 2 > len)
 			return -EINVAL;
 		plan.l4 = hdr->csum_start;
 		plan.field = (uint16_t)(hdr->csum_start + hdr->csum_offset);

@@ -291,6 +291,7 @@ static void test_malformed(void **state)
 	REFUSED(-EOPNOTSUPP, hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP);
 	REFUSED(-EINVAL, hdr.csum_start = 24);
 	REFUSED(-EINVAL, hdr.csum_start = 0xffff);
+	REFUSED(-EINVAL, (hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE, hdr.csum_start = 18));
 	REFUSED(-EINVAL, frame[0] = 0x44);
 	REFUSED(-EINVAL, frame[0] = 0x4f);
 	REFUSED(-EINVAL, frame[0] = 0x60);
