@@ -252,9 +252,14 @@ static void link_told(const struct link_news *news, void *data)
 
 static void netlink_ready(struct runtime *runtime)
 {
-	if (link_read(runtime->netlink_fd, link_told, runtime) != -ENOBUFS)
+	bool lost = false;
+
+	/* Once some are lost all are, until the socket has been empty. */
+	while (link_read(runtime->netlink_fd, link_told, runtime) == -ENOBUFS)
+		lost = true;
+	if (!lost)
 		return;
-	/* Some were lost. To ask tells of what there is; workers would look at the queues of what is not for ever. */
+	/* To ask tells of what there is; workers would look at the queues of what is not for ever. */
 	for (int i = 0; i < RUNTIME_DEVICES; i++) {
 		struct device *device = atomic_load(&runtime->devices[i]);
 

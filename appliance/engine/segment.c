@@ -109,7 +109,7 @@ int segment_plan(const struct virtio_net_hdr *hdr, const uint8_t *frame, size_t 
 		return -EINVAL;
 	plan.partial = hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	if (plan.partial) {
-		/* The sum is no part of the IP header. */
+		/* The sum is no part of the fixed IP header. */
 		if (hdr->csum_start < (frame[0] >> 4 == 6 ? 40 : 20) ||
 		    (size_t)hdr->csum_start + hdr->csum_offset + 2 > len)
 			return -EINVAL;
