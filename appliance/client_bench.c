@@ -14,6 +14,8 @@
 #include "engine.h"
 #include "engine_bench.h"
 #include "engine_choice.h"
+#include "link.h"
+#include "wanted.h"
 
 #define TRIALS 5
 #define SECONDS 2
@@ -70,6 +72,25 @@ static int parse(int argc, char **argv, struct wish *ret_wish)
 	return 0;
 }
 
+static int find_tunnel(const struct link_info *info, void *data)
+{
+	(void)data;
+	return wanted_ifname_id(info->name) != 0;
+}
+
+/* Tunnels outlive the daemon. */
+static bool has_tunnels(void)
+{
+	struct netlink *route;
+	int found;
+
+	if (netlink_open(NETLINK_ROUTE, 0, &route))
+		return false; /* then nothing can be measured either, and that says why */
+	found = link_dump(route, find_tunnel, NULL);
+	netlink_close(route);
+	return found != 0;
+}
+
 /* Whether this node carries traffic: an active gateway, a relay. One that does not say what it is may. */
 static bool carries(const struct client_paths *paths, char text[static 64])
 {
@@ -77,8 +98,10 @@ static bool carries(const struct client_paths *paths, char text[static 64])
 	const char *role;
 	int rc = control_request(paths->run_dir, "status", PATIENCE_MS, &answer);
 
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		return false;
+	if (rc == -ENOENT || rc == -ECONNREFUSED) {
+		snprintf(text, 64, "its daemon does not run, its tunnels are there");
+		return has_tunnels();
+	}
 	role = json_string_value(json_object_get(json_object_get(answer, "status"), "role"));
 	snprintf(text, 64, "%s", role ? role : "its daemon does not say what it is");
 	json_decref(answer);
