@@ -25,7 +25,7 @@ struct suspect {
 	char ifname[CONFIG_IFNAME_LEN];
 	struct sd_event_source *io, *deadline;
 	int fd; /* -1: not asked now */
-	uint64_t asked_us;
+	uint64_t named_us, asked_us;
 	uint64_t sent_us; /* when tx_bytes was another one the last time; 0: not known yet */
 	uint64_t tx_bytes;
 	uint64_t ended_us; /* 0: it was not */
@@ -202,8 +202,19 @@ void health_engine_see(struct health_engine *health, const char *ifname, bool si
 		suspect->next = health->list;
 		health->list = suspect;
 	}
-	if (suspect->fd < 0 && clock_now_us() - suspect->asked_us >= ASK_US)
+	suspect->named_us = clock_now_us();
+	if (suspect->fd < 0 && suspect->named_us - suspect->asked_us >= ASK_US)
 		ask(suspect);
+}
+
+void health_engine_forget(struct health_engine *health, uint64_t since_us)
+{
+	for (struct suspect **suspect = &health->list; *suspect;) {
+		if ((*suspect)->named_us < since_us)
+			suspect_free(suspect);
+		else
+			suspect = &(*suspect)->next;
+	}
 }
 
 bool health_engine_hung(const struct health_engine *health, char *reason, size_t size)

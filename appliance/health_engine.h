@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine.h"
 
@@ -21,8 +22,10 @@ int health_engine_new(struct sd_event *event, struct engines *engines,
 		      struct health_engine **ret_health);
 void health_engine_free(struct health_engine *health);
 
-/* Now and then: is the tunnel silent? What is not named any more has to be called heard. */
+/* Now and then: is the tunnel silent? */
 void health_engine_see(struct health_engine *health, const char *ifname, bool silent);
+/* All tunnels have been named since `since_us` of the monotonic clock: there are no others any more. */
+void health_engine_forget(struct health_engine *health, uint64_t since_us);
 
 /* An engine was found to hang and its tunnel has not been heard since; why, in words. */
 bool health_engine_hung(const struct health_engine *health, char *reason, size_t size);

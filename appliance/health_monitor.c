@@ -134,6 +134,8 @@ static bool engine_bad(struct health_monitor *m, uint64_t now,
 	peers = beacon_peers(m->daemon->beacon, &n);
 	for (size_t i = 0; i < n; i++)
 		suspect_engines(m, &peers[i], all);
+	if (all)
+		health_engine_forget(m->engine, now);
 	return health_engine_hung(m->engine, reason, HEALTH_REASON_LEN);
 }
 
