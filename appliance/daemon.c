@@ -445,6 +445,12 @@ err:
 	return rc;
 }
 
+/* Which program engines are started with from now on; those that run stay what they are. */
+static void engine_program(struct daemon *d, const struct config *config)
+{
+	engines_choose(d->kernel.engines, config->node.engine == CONFIG_ENGINE_WIREGUARD_GO);
+}
+
 /* Said when it is another one, or for another reason. */
 static void engine_take(struct daemon *d, const struct engine_setting *setting)
 {
@@ -487,13 +493,16 @@ static int reload(struct daemon *d, char **ret_text)
 	rc = candidate_load(d, &candidate, ret_text);
 	if (rc)
 		return rc;
+	engine_program(d, candidate.config);
 	rc = kernel_converge(&d->kernel, candidate.wanted, d->applied, &steps, error);
 	if (rc) {
+		engine_program(d, d->config);
 		*ret_text = text_new("%s\n", error);
 		goto err;
 	}
 	rc = configure_services(d, candidate.config);
 	if (rc) {
+		engine_program(d, d->config);
 		/* Hellos and VRRP of the old configuration, and its data plane. */
 		if (configure_services(d, d->config) ||
 		    kernel_converge(&d->kernel, d->applied, d->applied, NULL, error))
@@ -645,6 +654,7 @@ int daemon_start(struct sd_event *event, const struct daemon_paths *paths,
 		goto err;
 	}
 	candidate_take(d, &candidate);
+	engine_program(d, d->config);
 	rc = beacon_new(event, &handlers, &d->beacon);
 	if (!rc)
 		rc = vrrp_new(event, d->kernel.route, &vrrp_paths, role_changed, d, &d->vrrp);

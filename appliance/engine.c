@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "clock.h"
 #include "event.h"
 #include "log.h"
 #include "realtime.h"
@@ -142,10 +143,11 @@ static void engine_link(struct engine *engine)
 static int engine_await(struct engine *engine)
 {
 	const struct timespec pause = { .tv_nsec = START_POLL_MS * 1000000L };
+	const uint64_t deadline_us = clock_now_us() + START_DEADLINE_MS * 1000ULL;
 	struct state_tunnel tunnel = { .engine = STATE_ENGINE_USER };
 
 	memcpy(tunnel.ifname, engine->ifname, sizeof(tunnel.ifname));
-	for (int waited = 0; waited < START_DEADLINE_MS; waited += START_POLL_MS) {
+	do {
 		int rc = wireguard_uapi_read(&tunnel, NULL);
 
 		if (!rc)
@@ -153,7 +155,7 @@ static int engine_await(struct engine *engine)
 		if (child_signal(engine->child, 0) < 0)
 			return -ECHILD;
 		nanosleep(&pause, NULL);
-	}
+	} while (clock_now_us() < deadline_us);
 	return -ETIMEDOUT;
 }
 
@@ -208,6 +210,11 @@ int engines_start(struct engines *engines, const char *ifname)
 err_stop:
 	child_stop(engine->child, STOP_TIMEOUT_MS);
 err_free:
+	event_error(EVENT_ENGINE, "engine %s: %s: %s; %s may say more", ifname, engines->program,
+		    rc == -ECHILD      ? "ended at once"
+		    : rc == -ETIMEDOUT ? "does not answer"
+				       : strerror(-rc),
+		    log_path);
 	free(engine);
 	return rc;
 }

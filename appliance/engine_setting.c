@@ -35,7 +35,15 @@ int engine_setting_make(struct kernel *kernel, const struct config *config, cons
 	const enum config_engine wish = config->node.engine;
 	struct engine_setting setting = { .damage = "" };
 
-	engines_choose(kernel->engines, wish == CONFIG_ENGINE_WIREGUARD_GO);
+	int rc = 0;
+
+	if (wish == CONFIG_ENGINE_KERNEL || wish == CONFIG_ENGINE_AUTO)
+		rc = kernel_probe_wireguard(kernel);
+	if (rc && rc != -EOPNOTSUPP) {
+		*ret_error = "this kernel does not say now whether it has WireGuard; its log may "
+			     "tell why";
+		return rc;
+	}
 	snprintf(setting.reason, sizeof(setting.reason), "configured");
 	switch (wish) {
 	case CONFIG_ENGINE_USER:
@@ -44,13 +52,13 @@ int engine_setting_make(struct kernel *kernel, const struct config *config, cons
 		break;
 	case CONFIG_ENGINE_KERNEL:
 		setting.engine = STATE_ENGINE_KERNEL;
-		if (kernel_has_wireguard(kernel))
+		if (!rc)
 			break;
 		*ret_error =
 			"engine is 'kernel', but this kernel has no WireGuard; use 'auto' or 'user'";
 		return -EOPNOTSUPP;
 	case CONFIG_ENGINE_AUTO:
-		setting.engine = choose(kernel_has_wireguard(kernel), state_dir, &setting);
+		setting.engine = choose(!rc, state_dir, &setting);
 		break;
 	case CONFIG_ENGINE_MAX:
 		return -EINVAL;

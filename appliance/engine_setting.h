@@ -13,10 +13,7 @@ struct engine_setting {
 	char damage[ENGINE_RECORD_WORDS]; /* of the record, which was ignored; "" none */
 };
 
-/*
- * Also tells the kernel's engines which program to start from now on; those that run stay what they are.
- * -EOPNOTSUPP: what is configured is not here, and ret_error says so.
- */
+/* -EOPNOTSUPP: what is configured is not here, and ret_error says so; -errno: it could not be found out, likewise. */
 int engine_setting_make(struct kernel *kernel, const struct config *config, const char *state_dir,
 			struct engine_setting *ret_setting, const char **ret_error);
 

@@ -54,12 +54,16 @@ void kernel_close(struct kernel *kernel)
 	*kernel = (struct kernel){ 0 };
 }
 
-bool kernel_has_wireguard(struct kernel *kernel)
+int kernel_probe_wireguard(struct kernel *kernel)
 {
-	if (link_add_wireguard(kernel->route, PROBE_IFNAME))
-		return false;
-	(void)link_delete(kernel->route, PROBE_IFNAME); /* it was made a moment ago */
-	return true;
+	int rc = link_add_wireguard(kernel->route, PROBE_IFNAME);
+
+	/* Of a daemon that was killed just here. */
+	if (rc == -EEXIST && !link_delete(kernel->route, PROBE_IFNAME))
+		rc = link_add_wireguard(kernel->route, PROBE_IFNAME);
+	if (!rc)
+		(void)link_delete(kernel->route, PROBE_IFNAME); /* it was made a moment ago */
+	return rc;
 }
 
 static int read_link(const struct link_info *info, void *data)

@@ -28,8 +28,11 @@ int kernel_open(struct sd_event *event, const char *log_dir, engines_exited_fn *
 		struct kernel *ret_kernel);
 void kernel_close(struct kernel *kernel); /* engines go on running */
 
-/* True if this kernel can make WireGuard interfaces (tried, with a name of our own). */
-bool kernel_has_wireguard(struct kernel *kernel);
+/*
+ * Can this kernel make WireGuard interfaces (tried, with a name of our own)? 0: yes, -EOPNOTSUPP: no, -errno: it
+ * could not be found out.
+ */
+int kernel_probe_wireguard(struct kernel *kernel);
 
 /*
  * Everything of ours in the kernel. wanted (may be NULL) says which sysctls to read and what the
