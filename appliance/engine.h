@@ -35,7 +35,8 @@ void engines_program(struct engines *engines, const char *ifname,
 		     char ret_name[static ENGINE_NAME_LEN]);
 
 /*
- * Start the engine of an interface, which is not there, and wait until it answers (5 s, and an answer that is awaited then: 2 s).
+ * Start the engine of an interface, which is not there, and wait until it answers: 5 s, and 2 s more for a question
+ * that is open then.
  * An older one is ended first. -ETIMEDOUT, or -errno of starting it.
  */
 int engines_start(struct engines *engines, const char *ifname);
