@@ -16,7 +16,6 @@ enum {
 	TCP_CWR = 0x80,
 	UDP_LEN = 8,
 	UDP_CHECK = 6,
-	HEADER_MAX = 512,
 };
 
 /* 0 and 0xffff are the same; in UDP 0 means that there is none. */
@@ -77,7 +76,7 @@ static int plan_cut(const struct virtio_net_hdr *hdr, const uint8_t *frame,
 		return -EOPNOTSUPP;
 	}
 	plan->l4 = transport(hdr, frame, len, plan->protocol, &plan->addresses);
-	if (!plan->l4 || plan->l4 > HEADER_MAX || !hdr->gso_size)
+	if (!plan->l4 || plan->l4 > SEGMENT_L4_MAX || !hdr->gso_size)
 		return -EINVAL;
 	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && hdr->csum_start != plan->l4)
 		return -EINVAL;

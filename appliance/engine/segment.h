@@ -13,13 +13,18 @@
 #endif
 
 enum {
-	SEGMENT_MAX = 1536, /* inner packets from one frame; a frame of more is refused */
+	SEGMENT_MAX = 1536,   /* inner packets from one frame; a frame of more is refused */
+	SEGMENT_L4_MAX = 512, /* bytes before the transport header of one that is cut; likewise */
+	SEGMENT_TCP_MAX = 60, /* bytes of that header */
+	/* Room that no frame's messages exceed: its payload, and what each packet has of its own. */
+	SEGMENT_TOTAL_MAX = PACKET_MAX + SEGMENT_MAX * (SEGMENT_L4_MAX + SEGMENT_TCP_MAX +
+							PACKET_PADDING - 1 + PACKET_OVERHEAD),
 };
 
 struct segment_plan {
-	uint32_t count;	 /* inner packets */
+	uint32_t count;	 /* inner packets, 1 to SEGMENT_MAX */
 	uint32_t stride; /* from one message to the next, all but the last are this long */
-	uint32_t total;	 /* bytes of all the messages: the room that segment_split() fills */
+	uint32_t total;	 /* bytes of all the messages, up to SEGMENT_TOTAL_MAX */
 	/* For segment_split(). */
 	uint32_t len, mtu;
 	uint32_t l4;	  /* where the transport header begins; where to sum from */

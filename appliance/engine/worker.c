@@ -22,10 +22,10 @@
 
 enum {
 	EVENTS = 64,
-	TX_PACKETS = 256,      /* no further frame is read when a batch has as many */
-	TX_BYTES = 256 * 1024, /* or as many bytes */
-	TX_AREA = 768 * 1024,  /* of which the last frame may take the rest */
-	TX_ALL = TX_PACKETS + SEGMENT_MAX,
+	TX_PACKETS = 256,		   /* no further frame is read when a batch has as many */
+	TX_BYTES = 256 * 1024,		   /* or as many bytes */
+	TX_ALL = TX_PACKETS + SEGMENT_MAX, /* the last frame is always taken whole */
+	TX_AREA = TX_BYTES + SEGMENT_TOTAL_MAX,
 	TX_UNSENT = 16, /* or as many frames are left behind: to stage one may take 47 copies */
 	RX_ALL = UDP_RX_BATCH * UDP_SEND_SEGMENTS,
 	BULK_PACKETS = 32,    /* where a batch has as many, the next one is not far */
@@ -147,8 +147,6 @@ static enum frame read_frame(struct worker *worker, struct device *device, size_
 	}
 	if (segment_plan(&header, worker->frame, (size_t)len,
 			 (uint32_t)atomic_load_explicit(&device->mtu, memory_order_relaxed), &plan))
-		return FRAME_UNSENT;
-	if (plan.total > TX_AREA - *used || *n + plan.count > TX_ALL)
 		return FRAME_UNSENT;
 	ecn = packet_ecn(worker->frame);
 	segment_split(&plan, worker->frame, worker->out + *used, worker->tx + *n);

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(frame);
 		return 0;
 	}
-	check(plan.count && plan.count <= SEGMENT_MAX);
+	check(plan.count && plan.count <= SEGMENT_MAX && plan.total <= SEGMENT_TOTAL_MAX);
 	out = block(plan.total);
 	segment_split(&plan, frame, out, packets);
 	at = plan.header;

@@ -306,6 +306,39 @@ static void test_malformed(void **state)
 		assert_int_equal(segment_plan(&good, frame, cut, MTU, &plan), -EINVAL);
 }
 
+/* The longest headers there may be, in front of pieces of any size: the room that was promised is enough. */
+static void test_room(void **state)
+{
+	const uint32_t l4 = SEGMENT_L4_MAX, len = PACKET_MAX, payload = len - l4 - 60;
+	struct virtio_net_hdr hdr = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				      .gso_type = VIRTIO_NET_HDR_GSO_TCPV6,
+				      .csum_start = (uint16_t)l4,
+				      .csum_offset = 16 };
+	struct segment_plan plan;
+	uint32_t most = 0;
+
+	(void)state;
+	memset(frame, 0, len);
+	frame[0] = 0x60;
+	put16(frame + 4, len - 40);
+	frame[l4 + 12] = 0xf0;
+	for (hdr.gso_size = 1; hdr.gso_size < 1000; hdr.gso_size++) {
+		int rc = segment_plan(&hdr, frame, len, MTU, &plan);
+
+		assert_int_equal(rc, payload > SEGMENT_MAX * hdr.gso_size ? -E2BIG : 0);
+		if (rc)
+			continue;
+		assert_true(plan.total <= SEGMENT_TOTAL_MAX);
+		out[plan.total] = 0xee;
+		segment_split(&plan, frame, out, packets);
+		assert_int_equal(out[plan.total], 0xee);
+		most = plan.count > most ? plan.count : most;
+	}
+	assert_true(most > SEGMENT_MAX - 30);
+	hdr.csum_start += 8;
+	assert_int_equal(segment_plan(&hdr, frame, len, MTU, &plan), -EINVAL);
+}
+
 struct sink {
 	struct packet got[PACKETS];
 	uint32_t n, frames, joined;
@@ -522,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_join),
 		cmocka_unit_test(test_join_bulk), cmocka_unit_test(test_join_kinds),
 		cmocka_unit_test(test_sum),	  cmocka_unit_test(test_ecn),
+		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
