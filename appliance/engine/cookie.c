@@ -31,18 +31,20 @@ void cookie_maker_init(struct cookie_maker *maker, const uint8_t public_key[MESS
 		 maker->cookie_key);
 }
 
-static bool secret_expired(const struct cookie_checker *checker, uint64_t now_ns)
+bool cookie_expired(const struct cookie_checker *checker, uint64_t now_ns)
 {
 	return !checker->secret_ns || now_ns >= checker->secret_ns + COOKIE_SECRET_S * NS_PER_S;
 }
 
-static void cookie_make(struct cookie_checker *checker, const void *address, size_t address_len,
-			uint64_t now_ns, uint8_t ret[MESSAGE_COOKIE_LEN])
+void cookie_renew(struct cookie_checker *checker, uint64_t now_ns)
 {
-	if (secret_expired(checker, now_ns)) {
-		randombytes_buf(checker->secret, sizeof(checker->secret));
-		checker->secret_ns = now_ns ? now_ns : 1;
-	}
+	randombytes_buf(checker->secret, sizeof(checker->secret));
+	checker->secret_ns = now_ns ? now_ns : 1;
+}
+
+static void cookie_make(const struct cookie_checker *checker, const void *address,
+			size_t address_len, uint8_t ret[MESSAGE_COOKIE_LEN])
+{
 	hash_mac(checker->secret, sizeof(checker->secret), address, address_len, ret);
 }
 
@@ -51,8 +53,9 @@ static const struct message_macs *macs_of(const void *message, size_t len)
 	return (const void *)((const uint8_t *)message + len - sizeof(struct message_macs));
 }
 
-enum cookie_verdict cookie_check(struct cookie_checker *checker, const void *message, size_t len,
-				 const void *address, size_t address_len, uint64_t now_ns)
+enum cookie_verdict cookie_check(const struct cookie_checker *checker, const void *message,
+				 size_t len, const void *address, size_t address_len,
+				 uint64_t now_ns)
 {
 	const struct message_macs *macs = macs_of(message, len);
 	uint8_t cookie[MESSAGE_COOKIE_LEN], mac[MESSAGE_MAC_LEN];
@@ -61,16 +64,15 @@ enum cookie_verdict cookie_check(struct cookie_checker *checker, const void *mes
 	if (sodium_memcmp(mac, macs->mac1, sizeof(mac)))
 		return COOKIE_INVALID;
 	/* No cookie can have been made of a secret that is no more. */
-	if (secret_expired(checker, now_ns) || sodium_is_zero(macs->mac2, sizeof(macs->mac2)))
+	if (cookie_expired(checker, now_ns) || sodium_is_zero(macs->mac2, sizeof(macs->mac2)))
 		return COOKIE_MAC1;
-	cookie_make(checker, address, address_len, now_ns, cookie);
+	cookie_make(checker, address, address_len, cookie);
 	hash_mac(cookie, sizeof(cookie), message, len - sizeof(macs->mac2), mac);
 	return sodium_memcmp(mac, macs->mac2, sizeof(mac)) ? COOKIE_MAC1 : COOKIE_MAC1_AND_MAC2;
 }
 
-void cookie_reply(struct cookie_checker *checker, const void *message, size_t len,
-		  const void *address, size_t address_len, uint64_t now_ns,
-		  struct message_cookie *ret_reply)
+void cookie_reply(const struct cookie_checker *checker, const void *message, size_t len,
+		  const void *address, size_t address_len, struct message_cookie *ret_reply)
 {
 	uint8_t cookie[MESSAGE_COOKIE_LEN];
 
@@ -78,7 +80,7 @@ void cookie_reply(struct cookie_checker *checker, const void *message, size_t le
 	/* Its sender's index is the second word of an initiation as of a response. */
 	memcpy(&ret_reply->receiver, (const uint8_t *)message + sizeof(uint32_t), sizeof(uint32_t));
 	randombytes_buf(ret_reply->nonce, sizeof(ret_reply->nonce));
-	cookie_make(checker, address, address_len, now_ns, cookie);
+	cookie_make(checker, address, address_len, cookie);
 	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
 		ret_reply->cookie, NULL, cookie, sizeof(cookie), macs_of(message, len)->mac1,
 		MESSAGE_MAC_LEN, NULL, ret_reply->nonce, checker->cookie_key);

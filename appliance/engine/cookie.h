@@ -46,13 +46,17 @@ void cookie_checker_init(struct cookie_checker *checker, const uint8_t public_ke
 void cookie_maker_init(struct cookie_maker *maker, const uint8_t public_key[MESSAGE_KEY_LEN]);
 
 /* macs is at the end of the message of `len` bytes; address: where it came from, with the port. */
-enum cookie_verdict cookie_check(struct cookie_checker *checker, const void *message, size_t len,
-				 const void *address, size_t address_len, uint64_t now_ns);
+enum cookie_verdict cookie_check(const struct cookie_checker *checker, const void *message,
+				 size_t len, const void *address, size_t address_len,
+				 uint64_t now_ns);
 
-/* The answer to a message that showed mac1 only. */
-void cookie_reply(struct cookie_checker *checker, const void *message, size_t len,
-		  const void *address, size_t address_len, uint64_t now_ns,
-		  struct message_cookie *ret_reply);
+/* Cookies are made of a secret that lives for COOKIE_SECRET_S; with a new one the old ones count no more. */
+bool cookie_expired(const struct cookie_checker *checker, uint64_t now_ns);
+void cookie_renew(struct cookie_checker *checker, uint64_t now_ns);
+
+/* The answer to a message that showed mac1 only, of a secret that has not expired. */
+void cookie_reply(const struct cookie_checker *checker, const void *message, size_t len,
+		  const void *address, size_t address_len, struct message_cookie *ret_reply);
 
 /* Fill the macs at the end of a message that is ready otherwise. */
 void cookie_sign(struct cookie_maker *maker, void *message, size_t len, uint64_t now_ns);

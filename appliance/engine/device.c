@@ -26,6 +26,7 @@ int device_new(struct runtime *runtime, const struct tun *tun, int uapi_fd)
 
 	if (!device)
 		return -ENOMEM;
+	pthread_mutex_init(&device->checker_lock, NULL);
 	while (slot < RUNTIME_DEVICES && atomic_load(&runtime->devices[slot]))
 		slot++;
 	rc = -ENOSPC;
@@ -54,6 +55,7 @@ err_tables:
 	allowed_ips_free(atomic_load(&device->allowed_ips));
 	free(atomic_load(&device->indices));
 err_free:
+	pthread_mutex_destroy(&device->checker_lock);
 	free(device);
 	return rc;
 }
@@ -237,7 +239,9 @@ static void set_private_key(struct device *device, const uint8_t key[MESSAGE_KEY
 		return;
 	device->identity = identity;
 	sodium_memzero(&identity, sizeof(identity));
+	pthread_mutex_lock(&device->checker_lock);
 	cookie_checker_init(&device->checker, device->identity.public_key);
+	pthread_mutex_unlock(&device->checker_lock);
 	self = device->identity.set ? device_find_peer(device, device->identity.public_key) : NULL;
 	if (self)
 		remove_peers(device, ips, doomed, self);
@@ -397,6 +401,7 @@ void device_free(struct device *device)
 	tun_close(&device->tun);
 	allowed_ips_free(atomic_load(&device->allowed_ips));
 	free(atomic_load(&device->indices));
+	pthread_mutex_destroy(&device->checker_lock);
 	sodium_memzero(device, sizeof(*device));
 	free(device);
 }

@@ -4,6 +4,7 @@
 #define ENGINE_DEVICE_H
 
 #include <net/if.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,7 +44,8 @@ struct device {
 	uint32_t fwmark;
 
 	struct noise_identity identity;
-	struct cookie_checker checker;
+	struct cookie_checker checker; /* the control thread's, who writes to it under: */
+	pthread_mutex_t checker_lock;  /* workers read it under this */
 	struct allowed_ips *_Atomic allowed_ips;
 	struct index_table *_Atomic indices;
 	struct peer *peers;

@@ -172,6 +172,26 @@ static size_t address_bytes(const struct endpoint *from, uint8_t ret[COOKIE_ADDR
 	return 18;
 }
 
+bool handshake_shows_cookie(struct device *device, const struct endpoint *from,
+			    const uint8_t *bytes, uint32_t len, uint64_t now_ns)
+{
+	uint8_t address[COOKIE_ADDRESS_MAX];
+	size_t address_len = address_bytes(from, address);
+	struct cookie_checker checker;
+	enum cookie_verdict verdict;
+
+	/* A cookie reply has no mac2, and most of a flood has none either. */
+	if (len == sizeof(struct message_cookie) ||
+	    sodium_is_zero(bytes + len - MESSAGE_MAC_LEN, MESSAGE_MAC_LEN))
+		return false;
+	pthread_mutex_lock(&device->checker_lock);
+	checker = device->checker;
+	pthread_mutex_unlock(&device->checker_lock);
+	verdict = cookie_check(&checker, bytes, len, address, address_len, now_ns);
+	sodium_memzero(&checker, sizeof(checker));
+	return verdict == COOKIE_MAC1_AND_MAC2;
+}
+
 /* May it cost us the rest? If not, it has been answered or is dropped. */
 static bool admit(struct runtime_message *message, bool under_load, uint64_t now_ns)
 {
@@ -187,8 +207,13 @@ static bool admit(struct runtime_message *message, bool under_load, uint64_t now
 	case COOKIE_MAC1:
 		if (!under_load)
 			return true;
+		if (cookie_expired(&device->checker, now_ns)) {
+			pthread_mutex_lock(&device->checker_lock);
+			cookie_renew(&device->checker, now_ns);
+			pthread_mutex_unlock(&device->checker_lock);
+		}
 		cookie_reply(&device->checker, message->bytes, message->len, address, address_len,
-			     now_ns, &reply);
+			     &reply);
 		device_send(device, &message->from, 0, &reply, sizeof(reply));
 		return false;
 	case COOKIE_MAC1_AND_MAC2:

@@ -12,6 +12,8 @@ enum {
 	HANDSHAKE_BURST = 5,
 };
 
+struct device;
+struct endpoint;
 struct peer;
 struct runtime_message;
 
@@ -20,5 +22,9 @@ void handshake_initiate(struct peer *peer, bool retry, uint64_t now_ns);
 
 /* A message of any content and of one of the three lengths. */
 void handshake_receive(struct runtime_message *message, bool under_load, uint64_t now_ns);
+
+/* By any thread: a message of one of the three lengths whose mac2 is of a cookie that this address was given. */
+bool handshake_shows_cookie(struct device *device, const struct endpoint *from,
+			    const uint8_t *bytes, uint32_t len, uint64_t now_ns);
 
 #endif

@@ -40,10 +40,14 @@ static void wake(struct runtime *runtime)
 void runtime_queue_message(struct runtime *runtime, struct device *device,
 			   const struct endpoint *from, const uint8_t *bytes, uint32_t len)
 {
+	unsigned int count = atomic_load_explicit(&runtime->queue_count, memory_order_relaxed);
 	struct runtime_message *message;
 	bool first = false;
 
-	if (atomic_load_explicit(&runtime->queue_count, memory_order_relaxed) >= RUNTIME_QUEUE)
+	if (count >= RUNTIME_QUEUE)
+		return;
+	if (count >= RUNTIME_QUEUE_OPEN &&
+	    !handshake_shows_cookie(device, from, bytes, len, runtime_now()))
 		return;
 	pthread_mutex_lock(&runtime->queue_lock);
 	if (runtime->queue_count < RUNTIME_QUEUE) {

@@ -23,6 +23,7 @@ struct uapi_watch;
 enum {
 	RUNTIME_DEVICES = 256,
 	RUNTIME_QUEUE = 4096,			/* handshake messages */
+	RUNTIME_QUEUE_OPEN = RUNTIME_QUEUE / 2, /* from there on of those who show a cookie */
 	RUNTIME_UNDER_LOAD = RUNTIME_QUEUE / 8, /* waiting at a time: cookies are asked for */
 };
 

@@ -100,7 +100,8 @@ static uint32_t honest(unsigned int type, uint8_t *bytes)
 	cookie_sign(&peer->cookie, &initiation, sizeof(initiation), NOW);
 	if (type == 3) {
 		cookie_checker_init(&checker, them.public_key);
-		cookie_reply(&checker, &initiation, sizeof(initiation), "here", 4, NOW, &cookie);
+		cookie_renew(&checker, NOW);
+		cookie_reply(&checker, &initiation, sizeof(initiation), "here", 4, &cookie);
 		memcpy(bytes, &cookie, sizeof(cookie));
 		return sizeof(cookie);
 	}

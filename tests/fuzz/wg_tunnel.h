@@ -140,6 +140,7 @@ static inline void tunnel_new(struct tunnel *t)
 	t->aead = aead_new(NULL);
 	check(t->aead);
 	device->runtime = t->runtime;
+	check(!pthread_mutex_init(&device->checker_lock, NULL));
 	device->tun.queues = 1;
 	device->tun.fd[0] = pair[0];
 	device->mtu = 1420;

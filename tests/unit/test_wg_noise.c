@@ -254,14 +254,18 @@ static void cookies_go_round(void **state)
 	pair_init(&pair);
 	initiate(&pair, &message);
 	cookie_checker_init(&checker, pair.b.public_key);
+	assert_true(cookie_expired(&checker, now));
+	cookie_renew(&checker, now);
+	assert_false(cookie_expired(&checker, now + 119 * S));
+	assert_true(cookie_expired(&checker, now + 120 * S));
 	cookie_maker_init(&maker, pair.b.public_key);
-	cookie_reply(&checker, &message, sizeof(message), "addr01", 6, now, &reply);
+	cookie_reply(&checker, &message, sizeof(message), "addr01", 6, &reply);
 	/* Not asked for. */
 	assert_int_equal(cookie_accept(&maker, &reply, now), -EPROTO);
 	cookie_sign(&maker, &message, sizeof(message), now);
 	assert_int_equal(cookie_check(&checker, &message, sizeof(message), "addr01", 6, now),
 			 COOKIE_MAC1);
-	cookie_reply(&checker, &message, sizeof(message), "addr01", 6, now, &reply);
+	cookie_reply(&checker, &message, sizeof(message), "addr01", 6, &reply);
 	assert_int_equal(reply.receiver, message.sender);
 	for (size_t bit = 64; bit < 8 * sizeof(reply); bit++) {
 		broken = reply;
