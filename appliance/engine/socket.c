@@ -408,6 +408,7 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 	int fd = to->sa.sa_family == AF_INET ? udp->fd4 : udp->fd6;
 	uint8_t *at = (uint8_t *)(uintptr_t)data; /* an iovec is for reading and writing */
 	size_t left = len;
+	bool too_long = false;
 	ssize_t n = 0;
 
 	if (fd < 0)
@@ -432,6 +433,11 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 			endpoint_clear_src(to);
 			continue;
 		}
+		/* The first of them; the last may be shorter. */
+		if (n == -EMSGSIZE) {
+			n = (ssize_t)(left < size ? left : size);
+			too_long = true;
+		}
 		if (n < 0)
 			break;
 		at += n;
@@ -439,5 +445,5 @@ int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *d
 	}
 	if (ret_sent)
 		*ret_sent = len - left;
-	return n < 0 ? (int)n : 0;
+	return n < 0 ? (int)n : too_long ? -EMSGSIZE : 0;
 }

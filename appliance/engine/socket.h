@@ -67,7 +67,8 @@ int udp_recv(struct udp_rx *rx, int fd, struct udp_rx_entry **ret_entries);
 /*
  * Sends `len` bytes as datagrams of `size` (the last may be shorter), in as few calls as the kernel
  * allows. A source address that is no longer ours is cleared in `to` and the datagrams sent without.
- * 0 or -errno; -EAGAIN: the socket's buffer is full, *ret_sent (may be NULL) bytes have gone.
+ * 0 or -errno; -EMSGSIZE: some are longer than a datagram may be, the others have gone; -EAGAIN: the
+ * socket's buffer is full, what is behind *ret_sent (may be NULL) bytes is still to be sent.
  */
 int udp_send(struct udp *udp, struct endpoint *to, uint8_t ecn, const uint8_t *data, size_t len,
 	     size_t size, size_t *ret_sent);
