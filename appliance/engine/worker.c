@@ -148,6 +148,9 @@ static enum frame read_frame(struct worker *worker, struct device *device, size_
 	if (segment_plan(&header, worker->frame, (size_t)len,
 			 (uint32_t)atomic_load_explicit(&device->mtu, memory_order_relaxed), &plan))
 		return FRAME_UNSENT;
+	/* Both have room for any plan; nothing is written behind them even so. */
+	if (plan.total > TX_AREA - *used || *n + plan.count > TX_ALL)
+		return FRAME_UNSENT;
 	ecn = packet_ecn(worker->frame);
 	segment_split(&plan, worker->frame, worker->out + *used, worker->tx + *n);
 	keypair = atomic_load_explicit(&peer->current, memory_order_acquire);
